@@ -21,6 +21,11 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def few(words: Sequence[str], most: int = 3) -> str:
+    """The first of some words, and how many more there are: ``a, b, c and 2 more``."""
+    return ", ".join(words[:most]) + (f" and {len(words) - most:,} more" if len(words) > most else "")
+
+
 def duration(seconds: float) -> str:
     """A time for people: ``12 s``, ``3 min 20 s``, ``2 h 05 min``."""
     whole = round(seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shgae.wording import counted, counted_people, listed, tenths, whole
+from shgae.wording import counted, counted_people, few, listed, tenths, whole
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,13 @@ def test_a_noun_takes_an_s_unless_it_says_otherwise() -> None:
 
 def test_the_last_of_several_words_follows_an_and() -> None:
     assert [listed("abc"[:number]) for number in range(4)] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_of_many_words_the_first_are_said_and_the_others_counted() -> None:
+    assert [few("abcde"[:number]) for number in range(6)] == [
+        *("", "a", "a, b", "a, b, c", "a, b, c and 1 more", "a, b, c and 2 more")
+    ]
+    assert few(["a"] * 1001, 1) == "a and 1,000 more"
 
 
 @pytest.mark.parametrize(

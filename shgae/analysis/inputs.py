@@ -19,7 +19,7 @@ from shgae.artifacts.compatibility import (
     scored_split,
 )
 from shgae.artifacts.crops import read_people
-from shgae.artifacts.lineage import ancestors, ancestors_of, parent_of
+from shgae.artifacts.lineage import ancestors, ids_of, parent_of
 from shgae.artifacts.reconstructions import GivenReconstruction, check_name, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.data.mean_pose import note_near_mean_pose
@@ -98,11 +98,7 @@ def open_code(path: Path, site: Site, progress: Progress, *, compared: bool = Fa
         Refused: see :func:`~shgae.artifacts.compatibility.check_autoencoder`.
     """
     code, mine, spec = load_autoencoder(path), site.loaded.artifact, site.loaded.spec
-    same = (
-        _same_bottleneck(site)
-        if site.own is None
-        else {one.id for one in ancestors_of(mine.manifest.parents, mine.path)}
-    )
+    same = _same_bottleneck(site) if site.own is None else set(ids_of(mine.manifest.parents))
     taken = () if compared or site.own is None else (site.stack,)
     into = Bottlenecks(mine, spec.width, spec.stacks, [site.stack], taken, same)
     check_autoencoder(code.artifact, code.spec.width, into, progress)

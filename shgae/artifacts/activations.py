@@ -22,7 +22,6 @@ from shgae.artifacts.hashing import state_of
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
-from shgae.recipes import Stack
 
 SHARD_ROWS = 4096
 """People of a shard where one stack was extracted; see :func:`shard_rows`."""
@@ -92,7 +91,7 @@ class Activations:
         self._people = stored if limit is None else min(limit, stored)
         self._is_whole = self._people == stored
         there = stacks_of(artifact)
-        self.stacks = pick("last", there) if stacks is None else tuple(stacks)
+        self.stacks = there[-1:] if stacks is None else tuple(stacks)
         self._shard_rows = shard_rows(len(there))
         self._artifact = artifact
         self._folders = folders = [site_folder(split, stack, there) for stack in self.stacks]
@@ -175,19 +174,6 @@ def stacks_of(artifact: Artifact) -> tuple[int, ...]:
     (-1,), the last one, where the manifest names none: it is from before there was a choice.
     """
     return tuple(int(stack) for stack in artifact.facts.get("stacks", (-1,)))
-
-
-def pick(stack: Stack | int, there: Sequence[int]) -> tuple[int, ...]:
-    """The stacks that an option or a number means, of the ones that are there; none if the one it names is not.
-
-    A negative number counts from the end of those that are there.
-    """
-    if stack == "all":
-        return tuple(there)
-    number = -1 if stack == "last" else int(stack)
-    if number < 0:
-        return (there[number],) if -number <= len(there) else ()
-    return tuple(one for one in there if one == number)
 
 
 def shard_rows(stacks: int) -> int:

@@ -78,6 +78,11 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
     return load_tensors(path), position
 
 
+def section(tensors: Mapping[str, Array], beginning: str) -> dict[str, Array]:
+    """The tensors with names that begin so, ``model.`` or ``optimizer.``, by the rest of their names."""
+    return {name.removeprefix(beginning): one for name, one in tensors.items() if name.startswith(beginning)}
+
+
 def read_position(path: Path) -> Position:
     """Where the training of a checkpoint stands, without its tensors; raises like :func:`load_checkpoint`."""
     note: dict[str, Any] = read_note(path)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shgae.artifacts.activations import pick, stacks_of
+from shgae.artifacts.activations import stacks_of
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.execution import Progress
@@ -73,17 +73,21 @@ def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
 
 
 def find_stacks(stack: Stack | int, there: Sequence[int], where: object, fix: str) -> tuple[int, ...]:
-    """The stacks that an option or a number means, see :func:`~shgae.artifacts.activations.pick`, of those there.
+    """The stacks that an option or a number means, of those there; a negative number counts from their end.
 
     They belong to an artefact, ``where``: a network, or activations; ``fix`` is what else to try.
 
     Raises:
         Refused: it is not there.
     """
-    found = pick(stack, there)
-    if not found:
+    if stack == "all":
+        return tuple(there)
+    number = -1 if stack == "last" else int(stack)
+    if -len(there) <= number < 0:
+        return (there[number],)
+    if number not in there:
         raise Refused(f"stack {stack}", where, f"it has {in_words(there)} only", fix)
-    return found
+    return (number,)
 
 
 def from_start(stack: int, count: int) -> int:

@@ -11,7 +11,7 @@ The side is the crop's, or larger by the context that was asked for; then the cr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,7 @@ class PeopleTable:
 
     def arrays(self) -> dict[str, Array]:
         """Its tensors by name, without those of :data:`MEASURES` that it lacks."""
-        every = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: array for name, array in every.items() if array is not None}
+        return {name: array for name, array in vars(self).items() if array is not None}
 
 
 def blank_people(people: int, joints: int, measures: Sequence[str]) -> PeopleTable:

@@ -39,12 +39,14 @@ def ancestors(artifact: Artifact) -> Iterator[Ancestor]:
 def ancestors_of(parents: Sequence[Parent], child: Path) -> Iterator[Ancestor]:
     """The parents of an artefact, which lies or is going to lie at ``child``, and theirs, depth first."""
     # Each place is opened once: several of a family often lie at one, and a manifest tells of its whole family.
-    id_at = functools.cache(_id_at)
+    artifact_at = functools.cache(_at)
 
     def theirs(parents: Sequence[Parent], child: Path, depth: int) -> Iterator[Ancestor]:
         for parent in parents:
             path = Path(os.path.realpath(child / parent.path))  # resolve() raises on a circle of symlinks
-            yield Ancestor(depth, parent.role, parent.kind, parent.id, path, id_at(path) == parent.id)
+            there = artifact_at(path)
+            present = there is not None and there.id == parent.id
+            yield Ancestor(depth, parent.role, parent.kind, parent.id, path, present)
             yield from theirs(parent.parents, path, depth + 1)
 
     yield from theirs(parents, child, 1)
@@ -62,9 +64,11 @@ def parent_of(artifact: Artifact, role: str) -> Artifact | None:
     return found(parent, artifact.path) if parent else None
 
 
-def _id_at(path: Path) -> str | None:
-    artifact = _at(path)
-    return None if artifact is None else artifact.id
+def ids_of(parents: Sequence[Parent]) -> Iterator[str]:
+    """The ids of the parents of an artefact, and of theirs."""
+    for parent in parents:
+        yield parent.id
+        yield from ids_of(parent.parents)
 
 
 def _at(path: Path) -> Artifact | None:

@@ -88,21 +88,18 @@ class Pieces:
             Refused: a file is neither what was written last nor what stood there before.
         """
 
-        def found(name: str) -> tuple[str, dict[str, Any] | None, str | None]:
-            path, fault = self._folder / name, led_out(self._folder / name, self._folder)
-            for line in reversed(self._lines[name][-2:]):
-                fault = fault or unlike(path, line["sha256"], line["bytes"], anew=True)
-                if fault is None:
-                    return name, line, None
-                fault = fault if fault.startswith("is a link") else None
-            return name, None, fault or "was changed since it was written"
+        def written(name: str) -> dict[str, Any]:
+            path = self._folder / name
+            if fault := led_out(path, self._folder):
+                raise Refused("resume", self._folder, f"{name} {fault}", _FIX)
+            for line in self._lines[name][-2:][::-1]:
+                if unlike(path, line["sha256"], line["bytes"], anew=True) is None:
+                    return line
+            raise Refused("resume", self._folder, f"{name} was changed since it was written", _FIX)
 
         there = [(name, (self._folder / name).stat().st_size) for name in sorted(self._lines) if self.holds(name)]
-        checked = of_each(found, there, f"checking {self._folder}", execution)
-        for name, _, fault in checked:
-            if fault:
-                raise Refused("resume", self._folder, f"{name} {fault}", _FIX)
-        self._lines = {name: [] for name in self._lines} | {name: [line] for name, line, _ in checked if line}
+        checked = of_each(written, there, f"checking {self._folder}", execution)
+        self._lines = {name: [] for name in self._lines} | {line["name"]: [line] for line in checked}
         rows = [line for name, lines in sorted(self._lines.items()) for line in lines or [{"name": name}]]
         if rows:
             write_rows(self._log, rows)

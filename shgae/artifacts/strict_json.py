@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -109,7 +110,7 @@ def parse(
 
     def number(digits: str) -> Any:
         found = float(digits)
-        if found - found == 0:
+        if math.isfinite(found):
             return found
         if constant:
             return constant(digits)

@@ -31,17 +31,15 @@ _MAX_AXES = 32
 _METADATA = "__metadata__"
 _NOTE = "note"
 DTYPES: dict[str, type[np.generic]] = {
+    "I64": np.int64,
     "F64": np.float64,
     "F32": np.float32,
-    "F16": np.float16,
-    "I64": np.int64,
     "I32": np.int32,
+    "F16": np.float16,
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
-"""What numbers of an artefact may be, by the name that the file has for it."""
-_FORMATS = ("I64", "F64", "F32", "I32", "F16", "U8", "BOOL")
-"""In the order in which the library writes arrays."""
+"""What numbers of an artefact may be, by the name that the file has for it; the library writes arrays in this order."""
 _NUMPYS: dict[str, type[np.generic]] = DTYPES | {
     "U64": np.uint64,
     "U32": np.uint32,
@@ -68,9 +66,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Array], note: Mapping[str, An
 
 def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
     """Bytes of the file that :func:`save_tensors` makes of arrays of these formats and shapes, without a note."""
-    order = sorted(shapes, key=lambda name: (_FORMATS.index(shapes[name][0]), name))  # as the library writes them
-    header, at = {}, 0
-    for name in order:
+    formats, header, at = list(DTYPES), {}, 0
+    for name in sorted(shapes, key=lambda name: (formats.index(shapes[name][0]), name)):
         dtype, shape = shapes[name]
         end = at + math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}

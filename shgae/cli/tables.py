@@ -179,11 +179,9 @@ def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
 def study_tables(report: StudyReport, costs: StudyCosts | None = None) -> list[FittedTable | Text]:
     """The arms, their differences, what both allow to say, the sizes of the code, and the arms' costs where known."""
     from shgae.reporting import study
-    from shgae.reporting.study_costs import costs_table
-    from shgae.reporting.study_sizes import sizes_table
 
     said = Text("\n".join([study.conclusion(report), *study.notes(report)]))
-    more = [*sizes_table(report), *([costs_table(report, costs)] if costs else [])]
+    more = [*study.sizes_table(report), *([study.costs_table(report, costs)] if costs else [])]
     return [*map(FittedTable, study.tables(report)), *map(FittedTable, more), said]
 
 

@@ -110,10 +110,13 @@ def read_boxes(path: Path, category_id: int, joints: Sequence[str] = ()) -> BoxF
     others: Counter[int] = Counter()
     note = ""
     try:
-        read = _detections if isinstance(document, list) else _dataset
-        if isinstance(document, dict):
+        if isinstance(document, list):
+            images, skipped = _detections(document, category_id, others)
+        elif isinstance(document, dict):
             category_id, note = category_of_people(document.get("categories"), category_id, joints)
-        images, skipped = read(document, category_id, others)
+            images, skipped = _dataset(document, category_id, others)
+        else:
+            raise JsonFault("neither a dataset nor a list of detections")
         boxes = Coordinates()
         boxes.add([box.xywh for image in images for box in image.boxes])
         if boxes.are_fractions:
@@ -132,9 +135,9 @@ def _needed(entry: dict[str, Any]) -> dict[str, Any]:
     return with_whole(kept)
 
 
-def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Iterable[BoxedImage], Counter[str]]:
-    if not isinstance(document, dict):
-        raise JsonFault("neither a dataset nor a list of detections")
+def _dataset(
+    document: dict[str, Any], category_id: int, others: Counter[int]
+) -> tuple[Iterable[BoxedImage], Counter[str]]:
     listed: dict[int, list[int]] = defaultdict(list)
     entries = objects_in(document, "images")
     for place, entry in enumerate(entries):

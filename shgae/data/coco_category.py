@@ -12,7 +12,7 @@ from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import is_id, is_text, plain_name
 from shgae.errors import quoted
 from shgae.skeleton import MOST_JOINTS, Skeleton
-from shgae.wording import counted
+from shgae.wording import counted, few
 
 _MOST_LISTED, _LONGEST_NAME = 5, 80
 _PERSON = 1
@@ -109,12 +109,11 @@ def _not_one(
     named = [one for one in sorted(found, key=lambda one: -people[one["id"]]) if is_text(one.get("name"))]
     if not named:
         return JsonFault(rule)
-    listed = ", ".join(f"{one['name']:.30} ({people[one['id']]:,} annotations)" for one in named[:_MOST_LISTED])
-    more = ", ..." if len(named) > _MOST_LISTED else ""
-    why = f"{rule}" if name is None else f"no category called {name:.30} has keypoints"
+    names = few([f"{one['name']:.30} ({people[one['id']]:,} annotations)" for one in named], _MOST_LISTED)
+    why = rule if name is None else f"no category called {name:.30} has keypoints"
     first = str(named[0]["name"])
     fix = f"--category {shlex.quote(first)}" if len(first) <= _LONGEST_NAME else "--category and the whole name"
-    return JsonFault(f"{why}: it has {listed}{more}", fix)
+    return JsonFault(f"{why}: it has {names}", fix)
 
 
 def _without_names(dataset: Mapping[str, Any]) -> JsonFault:
@@ -135,9 +134,9 @@ def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Map
     others = [one for one in found if one["id"] != chosen["id"] and people[one["id"]]]
     if not others:
         return ()
-    listed = ", ".join(quoted(one.get("name"), 30) for one in others[:_MOST_LISTED])
+    names = few([quoted(one.get("name"), 30) for one in others], _MOST_LISTED)
     count = sum(people[one["id"]] for one in others)
-    where = f"of other categories with keypoints ({listed}), left out: --category takes one"
+    where = f"of other categories with keypoints ({names}), left out: --category takes one"
     return (f"{counted(count, 'annotation')} {where}",)
 
 

@@ -11,6 +11,7 @@ import shlex
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,9 +73,10 @@ def read_dataset(path: Path, category: str | None = None, *, needs_people: bool 
     Raises:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.
     """
-    hooks = _Hooks()
+    # COCO's 110,000 people without labels share one list of zeros.
+    each = partial(_needed, zeros={})
     # Whoever reads a number checks that it is finite; what nobody reads may hold what it likes.
-    dataset, sha256 = strict_json.read(path, "annotations", FIX, each=hooks.each, constant=float)
+    dataset, sha256 = strict_json.read(path, "annotations", FIX, each=each, constant=float)
     try:
         chosen, notes, strays, bad = _check_dataset(dataset, category, needs_people)
     except (JsonFault, RecursionError) as fault:
@@ -82,32 +84,23 @@ def read_dataset(path: Path, category: str | None = None, *, needs_people: bool 
     return AnnotationFile(dataset, chosen, sha256, notes, strays, bad)
 
 
-class _Hooks:
-    """Called by the JSON parser: drops what is not needed."""
+def _needed(found: dict[str, Any], zeros: dict[int, array[float]]) -> dict[str, Any]:
+    kept = {name: there(whole(value)) for name, value in found.items() if name in _KEPT}
+    if "image_id" in kept:
+        for name in ("bbox", "keypoints"):
+            kept[name] = _numbers(kept.get(name), zeros)
+    return kept
 
-    def __init__(self) -> None:
-        self._zeros: dict[int, array[float]] = {}
 
-    def each(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Takes an object."""
-        kept = {name: there(whole(value)) for name, value in found.items() if name in _KEPT}
-        if "image_id" in kept:
-            for name in ("bbox", "keypoints"):
-                kept[name] = self._numbers(kept.get(name))
-        return kept
-
-    def _numbers(self, values: Any) -> Any:
-        """Numbers of one person as an array of doubles, null as NaN; what is not a number as it is."""
-        if type(values) is not list or bool in map(type, values):
-            return values
-        try:
-            numbers = array("d", [math.nan if value is None else value for value in values])
-        except (TypeError, OverflowError):
-            return values
-        if any(numbers):
-            return numbers
-        # COCO's 110,000 people without labels share one list of zeros.
-        return self._zeros.setdefault(len(values), numbers)
+def _numbers(values: Any, zeros: dict[int, array[float]]) -> Any:
+    """Numbers of one person as an array of doubles, null as NaN; what is not a number as it is."""
+    if type(values) is not list or bool in map(type, values):
+        return values
+    try:
+        numbers = array("d", [math.nan if value is None else value for value in values])
+    except (TypeError, OverflowError):
+        return values
+    return numbers if any(numbers) else zeros.setdefault(len(values), numbers)
 
 
 def _check_dataset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -16,8 +17,10 @@ from shgae.data.prefetch import prefetch
 from shgae.data.selection import Selection
 from shgae.errors import Refused, shortened
 from shgae.recipes import Split
+from shgae.wording import few
 
-_MOST_NAMED = 3
+_MOST_NAMED = 2
+"""Bad photos besides the first."""
 MOST_AT_ONCE = 64
 """People of a photo who are cut out at once; a crowd goes in parts, so that memory does not grow with it."""
 
@@ -90,10 +93,9 @@ def too_many(bad: Sequence[BadPhoto], of: int) -> Refused:
     fix = first.fix if len(bad) >= of else f"{first.fix}, or --max-bad-photos {len(bad)}"
     if len(bad) == 1:
         return Refused(first.what, first.where, first.why, fix)
-    others = ", ".join(shortened(one.photo.file_name) for one in bad[1:_MOST_NAMED])
-    more = ", ..." if len(bad) > _MOST_NAMED else ""
+    others = few([shortened(one.photo.file_name) for one in bad[1:]], _MOST_NAMED)
     told = f"{len(bad):,} photos are bad" if len(bad) < of else f"all {of:,} photos are bad"
-    return Refused(first.what, first.where, f"{first.why}; {told} ({others}{more})", fix)
+    return Refused(first.what, first.where, f"{first.why}; {told} ({others})", fix)
 
 
 def photos_to_cut(selection: Selection) -> int:
@@ -107,7 +109,20 @@ def cut_people(selection: Selection, crop_size: int, workers: int, around: int =
     A photo of more than :data:`MOST_AT_ONCE` comes in parts. A crop has ``crop_size`` pixels a side, and ``around`` of
     context on each; 0 threads do it in line.
     """
-    yield from prefetch(_jobs(selection, crop_size, around), _Job.run, workers)
+
+    def cut_part(part: _Part) -> Cut:
+        image = part.decoded.get()
+        if isinstance(image, Refused):
+            bad = _bad(part.photo, selection.source, part.people[0][0].annotation_id, image)
+            return Cut(len(part.people), [], bad if part.is_first else None)
+        samples = []
+        for person, split, square in part.people:
+            pixels, valid = cut(image, square, crop_size)
+            stored = _with_context(image, square, pixels, around)
+            samples.append(Sample(person, part.photo, split, square, pixels, valid, stored))
+        return Cut(len(part.people), samples)
+
+    yield from prefetch(_parts(selection), cut_part, workers)
 
 
 class _Decoded:
@@ -136,42 +151,17 @@ class _Decoded:
         return image
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Part(NamedTuple):
     """A photo and whom to cut out of it."""
 
-    source: Split
     photo: Photo
     decoded: _Decoded
     people: list[tuple[Person, Split, Square]]
-    crop_size: int
-    around: int
     is_first: bool
     """Whether it is the first part of its photo."""
 
-    def run(self) -> Cut:
-        image = self.decoded.get()
-        if isinstance(image, Refused):
-            bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, image)
-            return Cut(len(self.people), [], bad if self.is_first else None)
-        samples = []
-        for person, split, square in self.people:
-            pixels, valid = cut(image, square, self.crop_size)
-            stored = self._with_context(image, square, pixels)
-            samples.append(Sample(person, self.photo, split, square, pixels, valid, stored))
-        return Cut(len(self.people), samples)
 
-    def _with_context(self, image: Image.Image, square: Square, pixels: Bytes) -> Bytes:
-        size, around = self.crop_size, self.around
-        if not around:
-            return pixels
-        stored, _ = cut(image, with_context(square, size, around), size + 2 * around)
-        # The middle is cut on its own, for the larger square is resampled with other roundings.
-        stored[around : around + size, around : around + size] = pixels
-        return stored
-
-
-def _jobs(selection: Selection, crop_size: int, around: int) -> Iterator[_Job]:
+def _parts(selection: Selection) -> Iterator[_Part]:
     for photo, fates in selection.samples():
         decoded = _Decoded(selection.people, photo)
         for start in range(0, len(fates), MOST_AT_ONCE):
@@ -180,7 +170,17 @@ def _jobs(selection: Selection, crop_size: int, around: int) -> Iterator[_Job]:
                 for fate in fates[start : start + MOST_AT_ONCE]
                 if fate.split is not None and fate.square is not None  # as of every sample
             ]
-            yield _Job(selection.source, photo, decoded, people, crop_size, around, start == 0)
+            yield _Part(photo, decoded, people, start == 0)
+
+
+def _with_context(image: Image.Image, square: Square, pixels: Bytes, around: int) -> Bytes:
+    size = len(pixels)
+    if not around:
+        return pixels
+    stored, _ = cut(image, with_context(square, size, around), size + 2 * around)
+    # The middle is cut on its own, for the larger square is resampled with other roundings.
+    stored[around : around + size, around : around + size] = pixels
+    return stored
 
 
 def _bad(photo: Photo, source: Split, annotation_id: int, fault: Refused) -> BadPhoto:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from shgae.data.coco import Photo
 from shgae.data.photo_files import Turned, read_header, same_photos
 from shgae.data.prefetch import prefetch
-from shgae.data.selection import Selection, with_twins
+from shgae.data.selection import Selection
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import SPLITS, Exif
@@ -76,10 +77,14 @@ def find_twins(selections: Sequence[Selection]) -> list[list[Key]]:
 
 def with_twins_merged(selections: Sequence[Selection], twins: Sequence[Sequence[Key]]) -> list[Selection]:
     """The selections with the ids of one photo taken together, so that a hold-out moves all of them or none."""
-    return [
-        with_twins(selection, [[photo for j, photo in group if j == i] for group in twins])
-        for i, selection in enumerate(selections)
-    ]
+    merged = []
+    for i, selection in enumerate(selections):
+        number = {photo.id: fates[0].photo for photo, fates in selection}
+        groups = [[number[photo] for j, photo in group if j == i] for group in twins]
+        first = {one: min(group) for group in groups for one in group}
+        fates = (replace(fate, photo=first.get(fate.photo, fate.photo)) for fate in selection.fates)
+        merged.append(replace(selection, fates=tuple(fates)) if first else selection)
+    return merged
 
 
 class Shared(NamedTuple):

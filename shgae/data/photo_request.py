@@ -19,7 +19,7 @@ from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import PredictConfig
-from shgae.wording import counted
+from shgae.wording import counted, few
 
 _MOST_SUFFIXES = 6
 _MOST_CATEGORIES = 5
@@ -119,10 +119,9 @@ def read_request(
 def _categories(file: BoxFile) -> str:
     """The numbers of the other categories, the most frequent first, and a doubt where they may count from 0."""
     counts = file.other_categories
-    each = [f"{category}: {counted(count, 'box', 'boxes')}" for category, count in counts.most_common(_MOST_CATEGORIES)]
-    more = ", ..." if len(counts) > len(each) else ""
+    each = [f"{category}: {counted(count, 'box', 'boxes')}" for category, count in counts.most_common()]
     doubt = f"; are ids counted from 0? people are {file.category_id} here" if file.is_list and 0 in counts else ""
-    return f" ({', '.join(each)}{more}){doubt}"
+    return f" ({few(each, _MOST_CATEGORIES)}){doubt}"
 
 
 def _note_twins(photos: Sequence[Path], progress: Progress) -> None:

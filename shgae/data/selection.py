@@ -6,7 +6,7 @@ Only :func:`without_photos` comes later, when some could not be read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -119,14 +119,6 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
         fix = next((fix for reason, fix in _WAYS.items() if selection.dropped[reason]), "a JSON with labelled people")
         raise Refused("annotations", people.path, f"nobody is left ({reasons})", fix)
     return selection
-
-
-def with_twins(selection: Selection, twins: Sequence[Sequence[int]]) -> Selection:
-    """Takes groups of photos, by their ids, for one photo each."""
-    number = {photo.id: fates[0].photo for photo, fates in selection}
-    first = {number[photo]: min(number[one] for one in group) for group in twins for photo in group}
-    fates = (replace(fate, photo=first.get(fate.photo, fate.photo)) for fate in selection.fates)
-    return replace(selection, fates=tuple(fates)) if first else selection
 
 
 def hold_out(selection: Selection, config: PrepareConfig) -> Selection:

@@ -24,6 +24,7 @@ from shgae.inference.batches import Inference
 from shgae.inference.device import sound_model
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass
+from shgae.wording import few
 
 KEPT_SECONDS = 30.0
 """So often what is finished of a shard is kept: a kill costs less than a minute of work."""
@@ -31,7 +32,6 @@ FORMATS = {"fp32": "F32", "fp16": "F16"}
 """Number formats on disk, as safetensors names them."""
 NUMBERS: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 """The same, as numpy names them."""
-_MOST_NAMED = 3
 
 
 def bottlenecks_of(loaded: LoadedHourglass, stacks: tuple[int, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -158,8 +158,7 @@ class Extraction:
         if not is_lost.any():
             return
         people = annotation_id[is_lost.reshape(len(found), -1).any(axis=1)].tolist()
-        more = f" and {len(people) - _MOST_NAMED:,} more" if len(people) > _MOST_NAMED else ""
-        who = f"annotation {', '.join(map(str, people[:_MOST_NAMED]))}{more}"
+        who = f"annotation {few([str(one) for one in people])}"
         if not np.isfinite(found).all():
             why = f"the bottleneck of {who} holds numbers that are not finite"
             raise Diverged("activations", self._model, why, sound_model(self._inference.precision))

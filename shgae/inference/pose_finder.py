@@ -22,13 +22,15 @@ from shgae.errors import Refused
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import perfect_height, target_sigma
 from shgae.inference.device import sound_model
+from shgae.metrics.oks import oks_nms
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import PredictConfig
 
 Group = tuple[BoxedPhoto, ...]
 Row = dict[str, Any]
 """A photo: ``file_name``, ``fault`` (why it is bad, or None), ``beyond`` (how many boxes are :data:`TOO_THIN`),
-``people`` (entries of ``predictions.json``), ``sha256`` (of the bytes that were decoded; None where none were)."""
+``people`` (entries of ``predictions.json``), ``sha256`` (of the bytes that were decoded; None where none were); with
+``nms`` also ``suppressed`` (how many people were found twice)."""
 CHANGED = "it was changed while it was looked at"
 RESCORED = 0.2
 """Share of a perfect map above which a joint counts in a score by ``rescore`` (HRNet's and Simple Baselines' rule)."""
@@ -81,8 +83,16 @@ class _Cut(NamedTuple):
 class PoseFinder:
     """One model at work on photos."""
 
-    def __init__(self, loaded: LoadedHourglass, config: PredictConfig, device: torch.device, workers: int) -> None:
-        self._loaded, self._config, self._workers = loaded, config, workers
+    def __init__(
+        self,
+        loaded: LoadedHourglass,
+        config: PredictConfig,
+        device: torch.device,
+        workers: int,
+        sigmas: Floats | None = None,
+    ) -> None:
+        """``sigmas`` (K,) are those of OKS for ``config.nms``; None takes COCO's."""
+        self._loaded, self._config, self._workers, self._sigmas = loaded, config, workers, sigmas
         self.batch_size = config.batch_size
         self._module = loaded.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
@@ -98,7 +108,10 @@ class PoseFinder:
         """
         with closing(self._cuts(groups)) as cuts:
             for group in groups:
-                yield self._find(group, cuts)
+                rows, limit = self._find(group, cuts), self._config.nms
+                if limit is not None:
+                    rows = [without_doubles(row, self._loaded.skeleton.names, limit, self._sigmas) for row in rows]
+                yield rows
 
     def _cuts(self, groups: Sequence[Group]) -> Generator[_Cut, None, None]:
         parts = (part for group in groups for photo in group for part in self._parts(photo))
@@ -220,3 +233,29 @@ class PoseFinder:
 
     def _names(self, which: Bools) -> list[str]:
         return [name for name, is_one in zip(self._loaded.skeleton.names, which, strict=True) if is_one]
+
+
+def without_doubles(row: Row, joints: Sequence[str], limit: float, sigmas: Floats | None) -> Row:
+    """A photo's row without the people that :func:`~shgae.metrics.oks.oks_nms` drops, counted as ``suppressed``.
+
+    Those that remain no longer say which annotation they are of: one of two boxes of a person may be gone.
+
+    Args:
+        row: see :data:`Row`.
+        joints: the K names.
+        limit: the highest OKS at which two people are kept.
+        sigmas: (K,) of OKS; None takes COCO's.
+    """
+    people, shape = row["people"], (len(row["people"]), len(joints))
+    table = np.array([one["keypoints"] for one in people], np.float64).reshape(*shape, 3)
+    flat = [[name in one.get("undecided", ()) for name in joints] for one in people]
+    decided = ~np.array(flat, bool).reshape(shape)
+    score = np.array([one["score"] for one in people], np.float64)
+    area = np.array([one["bbox"][2] * one["bbox"][3] for one in people], np.float64)
+    kept = oks_nms(table[..., :2], decided, score, area, limit, sigmas)
+    rest = [
+        {key: value for key, value in one.items() if key != "annotation_id"}
+        for one, is_kept in zip(people, kept.tolist(), strict=True)
+        if is_kept
+    ]
+    return row | {"people": rest, "suppressed": len(people) - len(rest)}

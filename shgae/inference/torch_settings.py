@@ -10,15 +10,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
 from shgae.errors import Refused
 from shgae.execution import Deterministic
 
-Wish = TypeVar("Wish")
-State = TypeVar("State")
 Value = TypeVar("Value")
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _BACKENDS: Any = torch.backends
@@ -28,25 +26,18 @@ _OPERATIONS = (
 )
 
 
-class _Setting(Generic[Wish, State]):
+class _Setting:
     """One of them, and who holds it."""
 
-    def __init__(
-        self,
-        read: Callable[[], State],
-        write: Callable[[State], None],
-        wanted: Callable[[State, Sequence[Wish]], State],
-    ) -> None:
-        """``wanted`` says from the state before, and from the wishes of those who hold it, what it should be."""
-        self._read, self._write, self._wanted = read, write, wanted
-        self._lock, self._wishes = threading.Lock(), list[Wish]()
+    def __init__(self, kind: type[_Float32 | _Algorithms]) -> None:
+        self._kind, self._lock, self._wishes = kind, threading.Lock(), list[str]()
 
     @contextmanager
-    def held(self, wish: Wish) -> Iterator[None]:
+    def held(self, wish: str) -> Iterator[None]:
         """Within it the wish holds, or a stricter one."""
         with self._lock:
             if not self._wishes:
-                self._before = self._now = self._read()
+                self._before = self._now = self._kind.read()
             self._turn([*self._wishes, wish])
         try:
             yield
@@ -55,10 +46,10 @@ class _Setting(Generic[Wish, State]):
                 self._wishes.remove(wish)
                 self._turn(self._wishes)
 
-    def _turn(self, wishes: list[Wish]) -> None:
-        state = self._wanted(self._before, wishes) if wishes else self._before
+    def _turn(self, wishes: list[str]) -> None:
+        state = self._before.wanted(wishes) if wishes else self._before
         if state != self._now:  # else another thread, under way, would see it change and change back
-            self._write(state)
+            state.write()
         self._now, self._wishes = state, wishes
 
 
@@ -84,6 +75,9 @@ class _Float32(NamedTuple):
         for one, precision in zip(_OPERATIONS, self.operations, strict=True):
             one.fp32_precision = precision
 
+    def wanted(self, _wishes: Sequence[str]) -> _Float32:
+        return _Float32(False, "highest", ("ieee",) * len(_OPERATIONS))
+
 
 def _unless_mixed(read: Callable[[], Value]) -> Value | None:
     try:
@@ -92,14 +86,13 @@ def _unless_mixed(read: Callable[[], Value]) -> Value | None:
         return None
 
 
-_EXACT = _Float32(False, "highest", ("ieee",) * len(_OPERATIONS))
-_FLOAT32 = _Setting[None, _Float32](_Float32.read, _Float32.write, lambda _before, _wishes: _EXACT)
+_FLOAT32 = _Setting(_Float32)
 
 
 @contextmanager
 def without_tf32() -> Iterator[None]:
     """Within it float32 is never TF32, to which torch lets convolutions on GPUs round by default."""
-    with _FLOAT32.held(None):
+    with _FLOAT32.held("exact"):
         yield
 
 
@@ -126,13 +119,13 @@ class _Algorithms(NamedTuple):
         torch.backends.cudnn.benchmark = self.searches
         torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)
 
-    def wanted(self, wishes: Sequence[Literal["warn", "error", "search"]]) -> _Algorithms:
+    def wanted(self, wishes: Sequence[str]) -> _Algorithms:
         if set(wishes) == {"search"}:
             return self._replace(searches=True)
         return _Algorithms(True, "error" not in wishes, searches=False, workspace=self.workspace or ":4096:8")
 
 
-_ALGORITHMS = _Setting(_Algorithms.read, _Algorithms.write, _Algorithms.wanted)
+_ALGORITHMS = _Setting(_Algorithms)
 
 
 @contextmanager

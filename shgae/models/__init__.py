@@ -18,8 +18,7 @@
 ``specs``               sizes of networks, as manifests keep them
 ``ungrafted``           which network a grafted one was before
 ``joints``              a network of other joints than it was trained on
-``exporting``           a network as an ONNX graph
-``export_check``        whether that graph computes what the network does
+``exporting``           a network as an ONNX graph, and whether that computes the same
 ``foreign_objects``     inert stand-ins for objects in a checkpoint
 ``foreign_tensors``     tensors in any nesting of a checkpoint
 ======================  ================================================================================

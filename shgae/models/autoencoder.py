@@ -42,13 +42,11 @@ class LinearAutoencoder(Autoencoder):
         self.from_code = nn.Linear(code_size, width * SIDE * SIDE)
 
     def encode(self, bottleneck: Tensor) -> Tensor:
-        """Bottleneck (N, C, 4, 4) -> code (N, code_size), signed."""
         _check_bottleneck(bottleneck, self.width)
         code: Tensor = self.to_code(bottleneck.flatten(1))
         return code
 
     def decode(self, code: Tensor) -> Tensor:
-        """Code (N, code_size) -> bottleneck (N, C, 4, 4)."""
         _check_code(code, self.from_code)
         bottleneck: Tensor = self.from_code(code).unflatten(1, (self.width, SIDE, SIDE))
         return bottleneck
@@ -87,13 +85,11 @@ class ConvAutoencoder(Autoencoder):
         )
 
     def encode(self, bottleneck: Tensor) -> Tensor:
-        """Bottleneck (N, C, 4, 4) -> code (N, code_size), every number >= 0."""
         _check_bottleneck(bottleneck, self.width)
         code: Tensor = self.to_code(self.encoder(bottleneck).flatten(1)).relu()
         return code
 
     def decode(self, code: Tensor) -> Tensor:
-        """Code (N, code_size) -> bottleneck (N, C, 4, 4)."""
         _check_code(code, self.from_code)
         narrow = self.from_code(code).relu().unflatten(1, (-1, SIDE, SIDE))
         bottleneck: Tensor = self.decoder(narrow)

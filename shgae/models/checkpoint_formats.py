@@ -41,10 +41,6 @@ class Upbringing:
     """Which cell of a map a joint falls on."""
 
 
-def _nothing(_: Shapes) -> Shapes:
-    return {}
-
-
 @dataclass(frozen=True)
 class CheckpointFormat:
     """How one family of weight files names its tensors."""
@@ -59,7 +55,7 @@ class CheckpointFormat:
     """Sizes from the shapes of a file's tensors, by their names; raises KeyError or IndexError for lack of one."""
     upbringing: Upbringing | None = None
     """None for autoencoders, which know neither joints nor colours."""
-    unused: Callable[[Shapes], Shapes] = _nothing
+    unused: Callable[[Shapes], Shapes] = lambda _: {}
     """From the tensors that we want, by their names, to those next to them that are not used by any forward pass."""
 
     def name(self, ours: str) -> str:

@@ -147,7 +147,8 @@ def _read(path: Path, stop: StopFlag | None) -> StateDict:
     """All tensors of a file, as they are named in it."""
     with open_input(path, "checkpoint", wanted="a .pth, .tar, .pt, .bin, .ckpt or .safetensors file") as file:
         start = file.read(_HEAD)
-        _refuse_other_kinds(start, path)
+        if other := kind_of(start, _OTHER_KINDS):
+            raise Refused("checkpoint", path, f"it is {other[0]}", other[1])
         kind = _SAFETENSORS if _is_safetensors(start, path) else ""
         if kind:
             check_header(file, path)  # the library would take headers that cost gigabytes
@@ -163,13 +164,6 @@ def _is_safetensors(start: bytes, path: Path) -> bool:
     if start[8:9] == b"{":
         return int.from_bytes(start[:8], "little") < 2**32
     return path.suffix.lower() == _SAFETENSORS and not start.startswith((b"PK\3\4", b"\x80"))
-
-
-def _refuse_other_kinds(start: bytes, path: Path) -> None:
-    """Says what a file is that people take for a checkpoint."""
-    kind = kind_of(start, _OTHER_KINDS)
-    if kind is not None:
-        raise Refused("checkpoint", path, f"it is {kind[0]}", kind[1])
 
 
 def translate(arrays: Mapping[str, Array], where: object) -> ForeignModel:

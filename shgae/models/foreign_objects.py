@@ -76,36 +76,27 @@ def is_array(value: object) -> bool:
 class _Inert:
     """Stands where a checkpoint has a number of numpy's, a date or a path, and keeps nothing of it."""
 
-    def __new__(cls, *arguments: object) -> Any:
-        """Takes what the original would have been made of."""
-        del arguments
+    def __new__(cls, *_: object) -> Any:
         return object.__new__(cls)
 
-    def __init__(self, *arguments: object) -> None:
-        """Keeps nothing."""
+    def __init__(self, *_: object) -> None: ...
 
-    def __setstate__(self, state: object) -> None:
-        """Takes what the original would have become."""
+    def __setstate__(self, _: object) -> None: ...
 
 
 class _List(_Inert):
-    def __new__(cls, *arguments: object) -> Any:
-        """An empty list, whatever it is made of."""
-        del arguments
+    def __new__(cls, *_: object) -> Any:
         return []
 
 
 class _Mapping(_Inert):
-    def __new__(cls, *arguments: object) -> Any:
-        """An empty mapping, whatever it is made of."""
-        del arguments
+    def __new__(cls, *_: object) -> Any:
         return OrderedDict()
 
 
 class _Called(type):
-    def __call__(cls, *arguments: object) -> Any:
+    def __call__(cls, *_: object) -> Any:
         """An inert object: what is called with values, as an Enum is, holds no tensors."""
-        del arguments
         return object.__new__(cls)  # type: ignore[arg-type]
 
 

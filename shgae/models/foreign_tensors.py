@@ -15,12 +15,12 @@ from shgae.errors import printable, shortened
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, OWN
 from shgae.models.foreign_objects import is_array
 from shgae.models.zoo import VARIANCE
+from shgae.wording import few
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 """Names that mean the network itself, the likeliest first."""
 _NEUTRAL = ("module", "_orig_mod")
 """What DataParallel and torch.compile put before every name."""
-_MOST_NAMED = 3
 _MOST_VIEWS = 16
 """How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -74,8 +74,7 @@ def find_network(loaded: object) -> FoundTensors:
     if usual and not beside:
         return FoundTensors(chosen, "")
     note = f"the network is what it holds as {_shown(prefix.rstrip('.'))}" if prefix else "the network lies bare in it"
-    more = f" and {len(beside) - _MOST_NAMED:,} more" if len(beside) > _MOST_NAMED else ""
-    others = f"; not taken: {', '.join(map(_shown, beside[:_MOST_NAMED]))}{more}" if beside else ""
+    others = f"; not taken: {few([_shown(name) for name in beside])}" if beside else ""
     return FoundTensors(chosen, note + others)
 
 
@@ -170,7 +169,7 @@ def _prefix(tensors: Mapping[str, Tensor]) -> str | None:
     outer = [one for one in found if not any(one != other and one.startswith(other) for other in found)]
     ranked = sorted(outer, key=lambda one: (_rank(one), one))
     if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
-        names = ", ".join(_shown(one.rstrip(".")) for one in ranked[:_MOST_NAMED])
+        names = few([_shown(one.rstrip(".")) for one in ranked])
         why = f"it holds {len(ranked)} networks ({names}), and which one is meant is not clear"
         raise AmbiguousNetwork(why, "a file that torch.save made of the one that is meant")
     return ranked[0] if ranked else None
@@ -201,8 +200,7 @@ def _unknown(loaded: object) -> dict[str, Tensor]:
 def _held(loaded: object) -> str:
     if not isinstance(loaded, Mapping):
         return f", but a {type(loaded).__name__}"
-    names = [_shown(str(key)) for key in loaded]
-    return f", but {', '.join(names[:_MOST_NAMED])}{', ...' if len(names) > _MOST_NAMED else ''}" if names else ""
+    return f", but {few([_shown(str(key)) for key in loaded])}" if loaded else ""
 
 
 def _shown(name: str) -> str:

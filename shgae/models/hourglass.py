@@ -17,24 +17,6 @@ from shgae.errors import Refused
 from shgae.wording import counted
 
 
-class Encoded(NamedTuple):
-    """What the way down leaves for the way up."""
-
-    bottleneck: Tensor
-    """(N, C, 4, 4): the output of the last bottleneck residual, signed."""
-    skips: tuple[Tensor, ...]
-    """The skip connections (N, C, H, W), the largest first."""
-
-
-class HourglassOutput(NamedTuple):
-    """What one pass through an hourglass gives."""
-
-    features: Tensor
-    """(N, C, H, W): the output."""
-    bottleneck: Tensor
-    """(N, C, 4, 4): what entered the graft, signed."""
-
-
 class Hourglass(nn.Module):
     """Down to the bottleneck and up again, with a named slot, ``graft``, between the two ways.
 
@@ -69,18 +51,19 @@ class Hourglass(nn.Module):
         self.graft: nn.Module = nn.Identity()
         self.ups = nn.ModuleList(ups)
 
-    def forward(self, x: Tensor) -> HourglassOutput:
-        """(N, C, H, W) -> features (N, C, H, W), and the bottleneck (N, C, 4, 4) on the way."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) -> features (N, C, H, W), and what entered the graft on the way: (N, C, 4, 4)."""
         bottleneck, skips = self.encode(x)
-        return HourglassOutput(self.decode(self.graft(bottleneck), skips), bottleneck)
+        return self.decode(self.graft(bottleneck), skips), bottleneck
 
-    def encode(self, x: Tensor) -> Encoded:
-        """(N, C, H, W) -> bottleneck (N, C, H / 2^levels, W / 2^levels) and the skip of each level."""
+    def encode(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """(N, C, H, W) -> bottleneck (N, C, H / 2^levels, W / 2^levels), signed, and each level's skip (N, C, H, W),
+        the largest first."""
         skips = []
         for skip, down in zip(self.skips, self.downs, strict=True):
             skips.append(skip(x))
             x = down(F.max_pool2d(x, 2))
-        return Encoded(self.bottleneck(x), tuple(skips))
+        return self.bottleneck(x), tuple(skips)
 
     def encode_bottleneck(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the bottleneck of :meth:`encode`, bit for bit, without computing the skips."""
@@ -102,15 +85,6 @@ def _double_and_add(x: Tensor, skip: Tensor | None) -> Tensor:
     return doubled if skip is None else doubled + skip
 
 
-class Predicted(NamedTuple):
-    """What a head makes of an hourglass's output."""
-
-    features: Tensor
-    """(N, C, H, W): what the maps were made from."""
-    maps: Tensor
-    """(N, K, H, W): one heatmap a keypoint."""
-
-
 class Head(nn.Module):
     """From an hourglass's output to heatmaps, by way of a feature map that the next stack may see too."""
 
@@ -119,10 +93,10 @@ class Head(nn.Module):
         self.features = features
         self.maps = maps
 
-    def forward(self, x: Tensor) -> Predicted:
-        """(N, C, H, W) -> features (N, C, H, W) and maps (N, K, H, W)."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) -> features (N, C, H, W), and the maps (N, K, H, W) that are made from them."""
         features = self.features(x)
-        return Predicted(features, self.maps(features))
+        return features, self.maps(features)
 
 
 class Merge(nn.Module):
@@ -133,9 +107,9 @@ class Merge(nn.Module):
         self.features = features
         self.maps = maps
 
-    def forward(self, predicted: Predicted) -> Tensor:
+    def forward(self, features: Tensor, maps: Tensor) -> Tensor:
         """Features (N, C, H, W) and maps (N, K, H, W) -> (N, C, H, W), to be added to the stack's input."""
-        merged: Tensor = self.features(predicted.features) + self.maps(predicted.maps)
+        merged: Tensor = self.features(features) + self.maps(maps)
         return merged
 
 
@@ -167,8 +141,8 @@ class Stack(nn.Module):
     def predict(self, features: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """The hourglass's features and the stack's input, both (N, C, H, W) -> maps (N, K, H, W), and the next stack's
         input (N, C, H, W)."""
-        predicted = self.head(features)
-        return predicted.maps, x if self.merge is None else x + self.merge(predicted)
+        seen, maps = self.head(features)
+        return maps, x if self.merge is None else x + self.merge(seen, maps)
 
 
 class StackState(NamedTuple):

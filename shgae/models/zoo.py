@@ -24,6 +24,7 @@ from shgae.models.layers import NewellResidual, OriginalResidual, Stem
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.recipes import CellRule
 from shgae.skeleton import Skeleton
+from shgae.wording import few
 
 Shapes = Mapping[str, tuple[int, ...]]
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -32,8 +33,8 @@ _LEVELS = {256: 4, 128: 3}
 """Levels of an hourglass by crop size: they bring its map, a quarter of the crop, down to 4 x 4."""
 VARIANCE = "running_var"
 """How the name of a batch norm's variances ends."""
-_LONGEST_NAME = 120
-"""Characters that are quoted of a tensor's name, with its shapes; those of known networks have up to 70."""
+_MOST_NAMED, _LONGEST_NAME = 4, 120
+"""Tensors that are named, and characters of a name, with its shapes; those of known networks have up to 70."""
 _RESIDUALS: Mapping[str, type[OriginalResidual] | type[NewellResidual]] = {
     "original": OriginalResidual,
     "newell": NewellResidual,
@@ -297,9 +298,8 @@ def misfit(wanted: Shapes, found: Shapes) -> str:
         if name in found and found[name] != shape
     ]
     lists = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
-    return "; ".join(f"{len(names)} {what}: {_some(names)}" for what, names in lists.items() if names)
-
-
-def _some(names: list[str], most: int = 4) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(shortened(name, _LONGEST_NAME) for name in names[:most]) + more
+    return "; ".join(
+        f"{len(names)} {what}: {few([shortened(name, _LONGEST_NAME) for name in names], _MOST_NAMED)}"
+        for what, names in lists.items()
+        if names
+    )

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from shgae.arrays import Array, Floats, Floats32
-from shgae.plots.clusters import Member
+from shgae.arrays import Floats, Floats32
 from shgae.plots.lettering import legible
-from shgae.plots.poses import HIDDEN, SIDES, draw_person
+from shgae.plots.poses import HIDDEN, SIDES, View, draw_person
 from shgae.plots.style import COLOURS, new_figure, style
 from shgae.plots.traversals import UNSURE, draw_decoded
 from shgae.skeleton import Skeleton
+
+if TYPE_CHECKING:  # torch comes with it
+    from shgae.analysis.latent.network import DecodedPose
 
 _HEADINGS = ("people by value\n(log)", "decoded at\n-2 sd", "decoded at\nits mean", "decoded at\n+2 sd")
 _MOST_JOINT = 16
@@ -33,13 +35,9 @@ class Portrait:
     """With what is lost when it is held at its mean."""
     values: Floats32
     """(N,) of the training people."""
-    xy: Array
-    """(3, K, 2) decoded joints at -2, 0 and +2 standard deviations, in pixels of the crop."""
-    height: Array
-    """(3, K)."""
-    heat: Array
-    """(3, H, W)."""
-    top: Sequence[Member]
+    decoded: DecodedPose
+    """At -2, 0 and +2 standard deviations."""
+    top: Sequence[View]
     """People with the highest values; may be none."""
     lost: Floats
     """(K,) PCK lost of each joint, a share; NaN where nobody has it."""
@@ -55,12 +53,12 @@ def code_units_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: 
         panels: Any = figure.subplots(len(portraits), len(widths), squeeze=False, width_ratios=widths)
         for line, one in zip(panels, portraits, strict=True):
             _density(line[0], one)
-            draw_decoded(line[1:4], one.xy, one.height, one.heat, skeleton)
+            draw_decoded(line[1:4], one.decoded, skeleton)
             for axes in line[4:-1]:
                 axes.set_axis_off()
             for axes, member in zip(line[4:-1], one.top, strict=False):
                 axes.set_axis_on()
-                draw_person(axes, member.crop, member.xy_crop, member.visibility, skeleton)
+                draw_person(axes, member, skeleton)
             _bars(line[-1], one, most, skeleton)
         for axes, text in zip(panels[0][:4], _HEADINGS, strict=True):
             axes.set_title(text, fontsize=7)

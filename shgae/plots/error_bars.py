@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shgae.evaluation.error_shares import ErrorShares
+from shgae.evaluation.report import EvaluationReport
+from shgae.metrics.error_kinds import KINDS
 from shgae.plots.lettering import legible
 from shgae.plots.style import COLOURS, HATCHES, new_figure, style
 
@@ -18,48 +21,37 @@ _ALL = "all joints"
 _MOST_NAME, _MOST_TITLE = 24, 110
 
 
-@dataclass(frozen=True)
-class ErrorBars:
-    """The shares of one model, each 0 to 1, in the order of the kinds."""
-
-    name: str
-    whole: tuple[float, ...]
-    """Of all joints."""
-    joints: Mapping[str, tuple[float, ...]]
-    """In the order in which they are drawn, the same for all models."""
-
-
-def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], title: str, note: str = "") -> Figure:
-    """Draws a panel a model (at least one) with a stacked bar for each joint, and for all of them; the first of the
-    kinds is no error, and grey. A note stands below the title."""
-    joints = [_ALL, *models[0].joints]
+def error_bars(report: EvaluationReport, title: str, note: str = "") -> Figure:
+    """Draws a panel for each model with kinds of errors (at least one): a stacked bar for each joint that has labels,
+    and for all of them; the first of the kinds is no error, and grey. A note stands below the title."""
+    models = [(row.name, row.errors) for row in report.models if row.errors and row.errors.all.labels]
+    joints = [joint for joint in report.joints if models[0][1].joints[joint].labels]
     width = max(_NAMES + _PANEL * len(models), _NARROWEST)
     heading = "\n".join(legible(line, _MOST_TITLE) for line in (title, note) if line)
     with style():
-        figure = new_figure(width, 1.2 + _ROW * len(joints))
+        figure = new_figure(width, 1.2 + _ROW * (1 + len(joints)))
         panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
-        for axes, model in zip(panels, models, strict=True):
-            _stack(axes, [model.whole, *model.joints.values()], kinds)
-            axes.set_title(legible(model.name, _MOST_NAME), fontsize=8)
+        for axes, (name, errors) in zip(panels, models, strict=True):
+            _stack(axes, [errors.all, *(errors.joints[joint] for joint in joints)])
+            axes.set_title(legible(name, _MOST_NAME), fontsize=8)
             axes.set_xlabel("% of labelled joints", fontsize=8)  # supxlabel would lie on the command at the foot
-            axes.set(xlim=(0, 100), ylim=(len(joints) - 0.5, -0.6))
+            axes.set(xlim=(0, 100), ylim=(len(joints) + 0.5, -0.6))
             axes.grid(visible=False, axis="y")
             axes.axhline(0.5, color="#555555", lw=0.6)
-        panels[0].set_yticks(
-            range(len(joints)), [legible(joint.replace("_", " "), _MOST_NAME) for joint in joints], fontsize=8
-        )
+        names = [_ALL, *(legible(joint.replace("_", " "), _MOST_NAME) for joint in joints)]
+        panels[0].set_yticks(range(len(names)), names, fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(kinds), fontsize=8, title=heading)
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(KINDS), fontsize=8, title=heading)
     return figure
 
 
-def _stack(axes: Axes, rows: Sequence[tuple[float, ...]], kinds: Sequence[str]) -> None:
-    left = [0.0] * len(rows)
-    for place, kind in enumerate(kinds):
-        wide = [100 * row[place] for row in rows]
+def _stack(axes: Axes, rows: Sequence[ErrorShares]) -> None:
+    left = np.zeros(len(rows))
+    for place, kind in enumerate(KINDS):
+        wide = np.array([100 * (row.shares[kind] or 0.0) for row in rows])
         axes.barh(
             range(len(rows)), wide, 0.8, left,
             color=_GOOD if place == 0 else COLOURS[place % len(COLOURS)], hatch=HATCHES[place % len(HATCHES)],
             edgecolor="white", linewidth=0, label=kind,
         )  # fmt: skip
-        left = [start + length for start, length in zip(left, wide, strict=True)]
+        left = left + wide

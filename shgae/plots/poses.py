@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,19 @@ SIDES = "orange: the person's left, blue: right"
 """What the colours of :func:`draw_person` mean."""
 HIDDEN = "hidden (v = 1)"
 """What a hollow joint means where people's labels are drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One picture of a person."""
+
+    picture: Array
+    """(H, W, 3) RGB, 0 to 255 or floats in [0, 1]; or (H, W) of one channel."""
+    xy: Array
+    """(K, 2) joints in pixels of the picture."""
+    visibility: Bytes
+    """(K,) 2 for a filled joint, 1 for a hollow one, 0 for none."""
+    title: str = ""
 
 
 def prediction_sheet(
@@ -44,31 +58,16 @@ def prediction_sheet(
         panels = figure.subplots(len(rows), len(crops), squeeze=False)
         for line, (name, joints) in zip(panels, rows, strict=True):
             for person, axes in enumerate(line):
-                draw_person(axes, crops[person], joints[person], visibility[person], skeleton)
+                draw_person(axes, View(crops[person], joints[person], visibility[person]), skeleton)
             line[0].set_ylabel(legible(name, _MOST_NAME))
         figure.suptitle(f"labelled joints; {SIDES}; hollow: {HIDDEN}", fontsize=8)
     return figure
 
 
-def draw_person(
-    axes: Axes,
-    crop: Array,
-    xy: Array,
-    visibility: Bytes,
-    skeleton: Skeleton,
-    **how: Any,
-) -> None:
-    """Draws joints and limbs on a picture.
-
-    Args:
-        axes: where.
-        crop: (H, W, 3) RGB or (H, W) of one channel.
-        xy: (K, 2) joints in pixels of the crop.
-        visibility: (K,) 2 for a filled joint, 1 for a hollow one, 0 for none.
-        skeleton: names and limbs.
-        how: further arguments of ``imshow``.
-    """
-    axes.imshow(crop, **how)
+def draw_person(axes: Axes, view: View, skeleton: Skeleton, **how: Any) -> None:
+    """Draws joints and limbs on a picture; ``how`` are further arguments of ``imshow``."""
+    xy, visibility = view.xy, view.visibility
+    axes.imshow(view.picture, **how)
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     sides = side_colours(skeleton)

@@ -2,80 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shgae.analysis.effects import BySkips, Effect
+from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport
 from shgae.plots.lettering import label_of
 from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, style
+from shgae.wording import counted, counted_people
 
 _ZERO = 0.5
 """Where 0 stands on a logarithmic axis."""
+_EffectOf = Callable[[RatePoint | GivenPoint | BySkips[Effect]], Effect]
+_SIDES: Mapping[str, _EffectOf] = {"skips on": attrgetter("skips_on"), "skips off": attrgetter("skips_off")}
 
 
-@dataclass(frozen=True)
-class ScoreCurve:
-    """PCK over ranks, in per cent."""
-
-    name: str
-    untouched: float
-    """Of the bottleneck as it is."""
-    scores: tuple[float, ...]
-    """A rank each."""
-    band: tuple[tuple[float, float], ...] | None
-    """Its 95 % interval, low and high, a rank each; None without."""
-    autoencoder: float | None
-
-
-@dataclass(frozen=True)
-class Level:
-    """What another program put in the bottleneck's place: a line across, for its dimensions are not counted."""
-
-    name: str
-    scores: tuple[float, ...]
-    """PCK in per cent, on each curve."""
-    fvu: float | None
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """Everything in the figure."""
-
-    ranks: tuple[int, ...]
-    """Rising, from 0."""
-    curves: tuple[ScoreCurve, ...]
-    """None where nobody has a joint."""
-    fvu: tuple[float | None, ...]
-    """A rank each."""
-    code_size: int | None
-    """Where the autoencoder stands; None without one."""
-    code_fvu: float | None
-    rank: int
-    """Of the components; what lies beyond is shaded."""
-    shaded: str
-    """Why, in words."""
-    untouched: str
-    """What the bottleneck as it is is called."""
-    given: tuple[Level, ...] = ()
-
-
-def rate_curve(found: Ranks) -> Figure:
+def rate_curve(report: RateReport) -> Figure:
     """Draws PCK (left) and FVU (right) over the number of principal components, the autoencoder as a point."""
+    ranks = [one.n_components for one in report.points]
+    sides = {name: of for name, of in _SIDES.items() if of(report.untouched).pck.all is not None}
     with style():
         figure = new_figure(8.5, 3.8)
         left, right = figure.subplots(1, 2)
-        _scores(left, found)
-        _unexplained(right, found)
+        _scores(left, report, sides)
+        _unexplained(right, report, is_named=not sides)
         for axes in (left, right):
-            if max(found.ranks) > found.rank:
-                span = (_place(found.rank), max(found.ranks))
-                axes.axvspan(*span, color="#888888", alpha=0.12, linewidth=0, label=found.shaded)
-            _ticks(axes, found.ranks)
+            if ranks[-1] > report.rank:
+                span = (_place(report.rank), ranks[-1])
+                axes.axvspan(*span, color="#888888", alpha=0.12, linewidth=0, label=beyond(report))
+            _ticks(axes, ranks)
         _legend(figure, left, right)
     return figure
+
+
+def beyond(report: RateReport) -> str:
+    """Which ranks the training people do not determine."""
+    return f"beyond {counted(report.rank, 'component')}, all that {counted_people(report.trained_on, 'training')} span"
 
 
 def _legend(figure: Figure, *axes: Axes) -> None:
@@ -87,33 +54,41 @@ def _legend(figure: Figure, *axes: Axes) -> None:
         figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3, fontsize=8)
 
 
-def _scores(axes: Axes, found: Ranks) -> None:
-    x = [_place(rank) for rank in found.ranks]
-    for i, one in enumerate(found.curves):
-        colour, first = COLOURS[i], i == 0
-        axes.axhline(one.untouched, color=colour, linewidth=0.8, alpha=0.6, label=found.untouched if first else None)
-        axes.plot(x, one.scores, DASHES[i], color=colour, marker=".", label=one.name)
-        if one.band:
-            low, high = zip(*one.band, strict=True)
-            name = "95 % interval of the points lost" if first else None
-            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, label=name)
-        if found.code_size is not None and one.autoencoder is not None:
-            _autoencoder(axes, found.code_size, one.autoencoder, colour, first)
-        for number, level in enumerate(found.given):
-            _level(axes, number, level.scores[i], colour, level.name if first else None)
+def _scores(axes: Axes, report: RateReport, sides: Mapping[str, _EffectOf]) -> None:
+    x, code = [_place(one.n_components) for one in report.points], report.autoencoder
+    for i, (name, effect_of) in enumerate(sides.items()):
+        colour, is_first = COLOURS[i], i == 0
+        untouched = "autoencoder taken out" if report.tuned else "bottleneck as it is"
+        whole, effects = _score(effect_of(report.untouched)), [effect_of(one) for one in report.points]
+        axes.axhline(whole, color=colour, linewidth=0.8, alpha=0.6, label=untouched if is_first else None)
+        axes.plot(x, [_score(one) for one in effects], DASHES[i], color=colour, marker=".", label=name)
+        losses = [(one.pck_lost.high, one.pck_lost.low) for one in effects if one.pck_lost]
+        if len(losses) == len(effects):
+            # The interval of the loss, hung below the untouched score; a PCK below 0 or above 100 % does not exist.
+            low, high = (whole - 100 * np.array(losses).T).clip(0, 100)
+            band = "95 % interval of the points lost" if is_first else None
+            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, label=band)
+        if code:
+            _autoencoder(axes, code.n_components, _score(effect_of(code)), colour, is_first)
+        for number, (given, level) in enumerate(report.given.items()):
+            _level(axes, number, _score(effect_of(level)), colour, given if is_first else None)
     axes.set(title="PCK", ylabel="PCK (%)")
     if axes.get_ylim()[1] < 1:  # nothing found, and not a thousandth of it either
         axes.set_ylim(0, 1)
 
 
-def _unexplained(axes: Axes, found: Ranks) -> None:
-    known = [(_place(rank), fvu) for rank, fvu in zip(found.ranks, found.fvu, strict=True) if fvu is not None]
+def _score(one: Effect) -> float:
+    return 100 * (one.pck.all or 0.0)
+
+
+def _unexplained(axes: Axes, report: RateReport, *, is_named: bool) -> None:
+    known = [(_place(one.n_components), one.fvu) for one in report.points if one.fvu is not None]
     axes.plot([x for x, _ in known], [fvu for _, fvu in known], color=COLOURS[2], marker=".")
-    if found.code_size is not None and found.code_fvu is not None:
-        _autoencoder(axes, found.code_size, found.code_fvu, COLOURS[2], not found.curves)
-    for number, level in enumerate(found.given):
+    if report.autoencoder and report.autoencoder.fvu is not None:
+        _autoencoder(axes, report.autoencoder.n_components, report.autoencoder.fvu, COLOURS[2], is_named)
+    for number, (name, level) in enumerate(report.given.items()):
         if level.fvu is not None:
-            _level(axes, number, level.fvu, COLOURS[2], None if found.curves else level.name)
+            _level(axes, number, level.fvu, COLOURS[2], name if is_named else None)
     axes.set(title="variance unexplained", ylabel="FVU")
     axes.set_ylim(bottom=0)
 

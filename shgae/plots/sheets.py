@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from shgae.arrays import Array, Bytes, Floats32
+from shgae.arrays import Floats32
 from shgae.plots.lettering import legible
-from shgae.plots.poses import draw_person
+from shgae.plots.poses import View, draw_person
 from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
@@ -33,19 +33,6 @@ _DIMMED = 0.45
 _COLUMN_SPACE = 3
 _ALL, _MOST_TITLE = 1000, 40
 """Characters of a text that fits anyhow, and above a picture."""
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """One picture of a person."""
-
-    title: str
-    picture: Picture
-    """(H, W, 3) RGB in [0, 1]."""
-    xy: Array
-    """(K, 2) joints in pixels of the picture."""
-    visibility: Bytes
-    """(K,) 2 for a filled joint, 1 for a hollow one, 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +127,7 @@ def _draw(figure: Figure, view: View, skeleton: Skeleton, left: float, top: floa
     axes = figure.add_axes((left / width, 1 - (top + _PANEL) / height, _PANEL / width, _PANEL / height))
     rows, columns = view.picture.shape[:2]
     # Pixel 0 of a crop reaches from 0 to 1.
-    draw_person(axes, view.picture.clip(0, 1), view.xy, view.visibility, skeleton, extent=(0, columns, rows, 0))
+    draw_person(axes, replace(view, picture=view.picture.clip(0, 1)), skeleton, extent=(0, columns, rows, 0))
     axes.spines[:].set_visible(False)
     axes.set(xlim=(0, columns), ylim=(rows, 0))
     axes.set_title(legible(view.title, _MOST_TITLE), fontsize=7, loc="left", pad=3)

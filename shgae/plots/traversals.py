@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shgae.arrays import Array
-from shgae.plots.clusters import Member
-from shgae.plots.poses import HIDDEN, SIDES, draw_person
+from shgae.plots.poses import HIDDEN, SIDES, View, draw_person
 from shgae.plots.style import new_figure, style
 from shgae.skeleton import Skeleton
+
+if TYPE_CHECKING:  # torch comes with it
+    from shgae.analysis.latent.network import DecodedPose
 
 _SURE = 0.3
 """Decoded joints with a map lower than this share of the row's highest are drawn hollow."""
@@ -22,8 +23,8 @@ UNSURE = f"map under {_SURE:g} of the row's highest"
 
 
 def traversal_figure(
-    rows: Sequence[tuple[str, Array, Array, Array]],
-    nearest: Sequence[Member] | None,
+    rows: Sequence[tuple[str, DecodedPose]],
+    nearest: Sequence[View] | None,
     steps: Sequence[float],
     skeleton: Skeleton,
     title: str,
@@ -31,8 +32,7 @@ def traversal_figure(
     """Draws a row for each way of decoding, and one of the nearest real people.
 
     Args:
-        rows: name, joints (S, K, 2) in pixels of the crop, heights (S, K) of their maps and heat (S, H, W), the
-            highest map at each cell; the crop's side is four times the map's.
+        rows: name, and what was decoded at each of S steps.
         nearest: a person a step, or None.
         steps: (S,) standard deviations.
         skeleton: names and limbs.
@@ -42,12 +42,12 @@ def traversal_figure(
     with style():
         figure = new_figure(1.15 * len(steps) + 0.9, 1.2 * lines + 0.85)
         panels: Any = figure.subplots(lines, len(steps), squeeze=False)
-        for line, (name, xy, height, heat) in zip(panels, rows, strict=False):
-            draw_decoded(line, xy, height, heat, skeleton)
+        for line, (name, pose) in zip(panels, rows, strict=False):
+            draw_decoded(line, pose, skeleton)
             _label(line[0], name)
         if nearest is not None:
             for axes, member in zip(panels[-1], nearest, strict=True):
-                draw_person(axes, member.crop, member.xy_crop, member.visibility, skeleton)
+                draw_person(axes, member, skeleton)
             _label(panels[-1][0], "nearest\nperson")
         for axes, c in zip(panels[0], steps, strict=True):
             axes.set_title("mean" if c == 0 else f"{c:+g} sd", fontsize=8)
@@ -56,19 +56,13 @@ def traversal_figure(
     return figure
 
 
-def draw_decoded(
-    line: Sequence[Axes],
-    xy: Array,
-    height: Array,
-    heat: Array,
-    skeleton: Skeleton,
-) -> None:
-    """Draws a row of decoded joints, a step each; shapes as of the rows of :func:`traversal_figure`."""
-    best = max(float(height.max()), 1e-9)
-    how: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": best, "extent": extent_of(4 * heat.shape[-1])}
-    for step, axes in enumerate(line):
-        seen = np.where(height[step] >= _SURE * best, 2, 1).astype(np.uint8)
-        draw_person(axes, heat[step], xy[step], seen, skeleton, **how)
+def draw_decoded(line: Sequence[Axes], pose: DecodedPose, skeleton: Skeleton) -> None:
+    """Draws a row of decoded joints, a step each."""
+    best = max(float(pose.height.max()), 1e-9)
+    how: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": best, "extent": extent_of(4 * pose.heat.shape[-1])}
+    for axes, heat, xy, height in zip(line, pose.heat, pose.xy_crop, pose.height, strict=True):
+        seen = np.where(height >= _SURE * best, 2, 1).astype(np.uint8)
+        draw_person(axes, View(heat, xy, seen), skeleton, **how)
 
 
 def extent_of(side: int) -> tuple[float, float, float, float]:

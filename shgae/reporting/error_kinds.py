@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from shgae.evaluation.error_shares import ErrorShares, ErrorTable
 from shgae.evaluation.report import EvaluationReport
 from shgae.metrics.error_kinds import GOOD, KINDS
 from shgae.metrics.oks import LOWEST
 from shgae.reporting.table import Grid, percent, signed_points
-
-if TYPE_CHECKING:
-    from shgae.plots.error_bars import ErrorBars
 
 MEANING = (
     f"good: similarity (OKS of a joint) {GOOD} or more; jitter: {LOWEST} or more; inversion: on the mirrored joint; "
@@ -41,22 +36,6 @@ def error_tables(report: EvaluationReport) -> list[Grid]:
 def joint_error_tables(report: EvaluationReport) -> list[Grid]:
     """A table a model: the kinds of errors of each joint, in per cent with the count."""
     return [_joints(report, row.name, row.errors) for row in report.models if row.errors]
-
-
-def error_bars(report: EvaluationReport) -> list[ErrorBars]:
-    """The shares of every model, as :func:`shgae.plots.error_bars.error_bars` draws them; joints with a label only."""
-    from shgae.plots.error_bars import ErrorBars  # matplotlib comes with it, and whoever evaluates draws nothing
-
-    bars = []
-    for row in report.models:
-        if row.errors and row.errors.all.labels:
-            joints = {name: row.errors.joints[name] for name in report.joints if row.errors.joints[name].labels}
-            bars.append(ErrorBars(row.name, _drawn(row.errors.all), {k: _drawn(one) for k, one in joints.items()}))
-    return bars
-
-
-def _drawn(found: ErrorShares) -> tuple[float, ...]:
-    return tuple(found.shares[kind] or 0.0 for kind in KINDS)
 
 
 def _joints(report: EvaluationReport, model: str, errors: ErrorTable) -> Grid:

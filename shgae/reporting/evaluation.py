@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from shgae.artifacts.hashing import is_sha256
 from shgae.evaluation.official import NAMES
-from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
+from shgae.evaluation.report import EvaluationReport, Pair, Row
 from shgae.evaluation.trainings import Control
 from shgae.metrics.comparison import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
@@ -17,9 +16,6 @@ from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
 from shgae.reporting.table import GROUPS, Grid, p_value, percent, points, signed_points, span
 from shgae.reporting.trainings import control, trainings_tables
 from shgae.wording import counted, counted_people
-
-if TYPE_CHECKING:
-    from shgae.plots.bars import Bar, ModelBars
 
 _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
@@ -262,26 +258,6 @@ def mcnemar_grid(first: str, second: str, joints: Mapping[str, McNemar]) -> Grid
     by_chance += "\nPeople are taken for independent: with several of one photo p is too small"
     title = f"People with the joint found: {first}, {second} (McNemar)"
     return Grid(title, headings, tuple(rows), by_chance)
-
-
-def joint_bars(report: EvaluationReport) -> list[ModelBars]:
-    """A bar a model for PCK, and for each joint, as :func:`shgae.plots.bars.joint_bars` draws them."""
-    from shgae.plots.bars import Bar, ModelBars  # matplotlib comes with it, and whoever evaluates draws nothing
-
-    return [
-        ModelBars(
-            row.name,
-            Bar(row.pck.all, row.interval.all if row.interval else None),
-            {joint: _bar(row.joints[joint]) for joint in report.joints},
-        )
-        for row in report.models
-    ]
-
-
-def _bar(joint: JointScore) -> Bar:
-    from shgae.plots.bars import Bar
-
-    return Bar(joint.all, joint.interval, joint.count)
 
 
 def bars_title(report: EvaluationReport) -> str:

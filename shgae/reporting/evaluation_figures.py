@@ -8,12 +8,12 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from shgae.evaluation.report import EvaluationReport
-from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
 from shgae.plots.error_bars import error_bars
 from shgae.plots.radii import radius_curves
 from shgae.plots.style import Looks
-from shgae.reporting import error_kinds, evaluation
+from shgae.reporting import evaluation
+from shgae.reporting.error_kinds import left_out
 from shgae.reporting.pckh import radius_panels
 
 
@@ -24,11 +24,9 @@ def evaluation_figures(report: EvaluationReport, looks: Looks | None = None) -> 
     figures give the models.
     """
     title = evaluation.bars_title(report)
-    found: dict[str, Callable[[], Figure]] = {
-        "joints": partial(joint_bars, evaluation.joint_bars(report), title, looks)
-    }
+    found: dict[str, Callable[[], Figure]] = {"joints": partial(joint_bars, report, title, looks)}
     if panels := radius_panels(report):
         found["radii"] = partial(radius_curves, panels, title, looks)
-    if bars := error_kinds.error_bars(report):
-        found["errors"] = partial(error_bars, bars, KINDS, title, error_kinds.left_out(report))
+    if any(row.errors and row.errors.all.labels for row in report.models):
+        found["errors"] = partial(error_bars, report, title, left_out(report))
     return found

@@ -11,16 +11,16 @@ from matplotlib.figure import Figure
 
 from shgae.analysis.latent.clusters import Clusters, ClusterVerdict
 from shgae.analysis.latent.report import STEPS, Condition, Drawn
-from shgae.analysis.latent.spectrum import Spectrum
 from shgae.arrays import Floats32
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft
 from shgae.execution import Execution
-from shgae.plots.clusters import Member, SilhouetteCurve, mosaic_figure, silhouette_figure
+from shgae.plots.clusters import mosaic_figure, silhouette_figure
 from shgae.plots.code_units import Portrait, code_units_figure
 from shgae.plots.heat_table import heat_table
-from shgae.plots.spectrum import SpectrumCurve, spectrum_figure
+from shgae.plots.poses import View
+from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
 from shgae.plots.traversals import traversal_figure
 from shgae.recipes import AnalyzeConfig
@@ -76,28 +76,27 @@ class LatentPictures:
         self.files += files
         self._figures.append(Drawn(f"{name}.png", title, alt))
 
-    def _members(self, rows: Sequence[int]) -> list[Member]:
+    def _members(self, rows: Sequence[int]) -> list[View]:
         if self._train is None:
             return []
         wanted = np.asarray(rows, np.int64)
         people, crops = self._train.people, self._train.filled(wanted)
-        return [
-            Member(crop, people.xy_crop[row], people.visibility[row]) for crop, row in zip(crops, wanted, strict=True)
-        ]
+        return [*map(View, crops, people.xy_crop[wanted], people.visibility[wanted])]
 
     def _spectrum(self, found: Found) -> None:
         assert found.spectrum is not None
-        spectra = spectrum_curves(found.spectrum, found.code_spectrum)
         alt = "; ".join(
-            f"{one.name}: 95 % of the variance in {one.components_95} of {one.dimension} components" for one in spectra
+            f"{name}: 95 % of the variance in {one.components['95']} of {one.dimension} components"
+            for name, one in (("bottleneck", found.spectrum), ("code", found.code_spectrum))
+            if one
         )
-        figure = spectrum_figure(spectra)
+        figure = spectrum_figure(found.spectrum, found.code_spectrum)
         self._save(figure, "spectrum", "Principal components", f"Falling curves of variance; {alt}.", photos=False)
 
     def _clusters(self, clusters: Clusters, directions: Clusters | None) -> None:
         best = clusters.best
         alt = f"Mean silhouette by number of clusters, highest {best.silhouette:.2f} at K = {best.k}."
-        figure = silhouette_figure([_silhouettes(one) for one in (clusters, directions) if one])
+        figure = silhouette_figure([clusters, *([directions] if directions else [])])
         self._save(figure, "silhouettes", "Clusters", alt, photos=False)
         if self._train is None:
             return
@@ -112,7 +111,7 @@ class LatentPictures:
         self._save(figure, "clusters", "Who is in the clusters", alt, photos=True)
 
     def _traversal(self, space: str, found: Traversal) -> None:
-        rows = [(side.replace("_", "\n"), one.xy_crop, one.height, one.heat) for side, one in found.decoded.items()]
+        rows = [(side.replace("_", "\n"), one) for side, one in found.decoded.items()]
         number = found.component
         title = f"{space}, component {number}: {100 * found.share:.1f} % of the variance, sd {found.deviation:.3g}"
         members = self._members(found.nearest.tolist()) or None
@@ -155,33 +154,14 @@ class LatentPictures:
 
     def _portrait(self, unit: Unit, values: Floats32) -> Portrait:
         assert unit.decoded is not None
-        measured, one = unit.measured, unit.decoded
+        measured = unit.measured
         lost = np.array([measured.joints[name] for name in self._skeleton().names], np.float64)  # None becomes NaN
         points = f"\ncosts {100 * measured.lost.value + 0.0:.1f} points" if measured.lost else ""
         name = f"unit {measured.unit}{points}\nactive for {100 * measured.density:.0f} %"
-        return Portrait(name, values, one.xy_crop, one.height, one.heat, self._members(measured.top_rows), lost)
+        return Portrait(name, values, unit.decoded, self._members(measured.top_rows), lost)
 
     def _skeleton(self) -> Skeleton:
         if self._inputs.site is not None:
             return self._inputs.site.loaded.skeleton
         assert self._inputs.data is not None  # only pictures with people in them ask
         return Skeleton.from_json(self._inputs.data.facts["skeleton"])
-
-
-def spectrum_curves(*spectra: Spectrum | None) -> list[SpectrumCurve]:
-    """What is drawn of the bottleneck's spectrum and of the code's; None is left out."""
-    return [
-        SpectrumCurve(name, one.dimension, one.rank, one.shares, one.above_chance, one.components["95"])
-        for name, one in zip(("bottleneck", "code"), spectra, strict=False)
-        if one
-    ]
-
-
-def _silhouettes(one: Clusters) -> SilhouetteCurve:
-    null = one.one_mode
-    return SilhouetteCurve(
-        one.space,
-        tuple(each.k for each in one.tried),
-        tuple(each.silhouette for each in one.tried),
-        max(null.elliptical + null.copula) if null else None,
-    )

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from shgae.arrays import Ints
 from shgae.artifacts.crops import Crops, all_people
 from shgae.artifacts.store import Artifact
-from shgae.plots.sheets import Dropped, View, people_sheet
+from shgae.plots.poses import View
+from shgae.plots.sheets import Dropped, people_sheet
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
 
@@ -37,8 +38,7 @@ def annotated(crops: Crops, rows: Rows, *, is_ranked: bool = False) -> list[list
     titles = [f"annotation {people.annotation_id[row]}" for row in rows]
     if is_ranked:
         titles = [f"{place}. {title}" for place, title in enumerate(titles, 1)]
-    parts = zip(titles, pictures, people.xy_crop[rows], people.visibility[rows], strict=True)
-    return [[View(*part)] for part in parts]
+    return [[view] for view in map(View, pictures, people.xy_crop[rows], people.visibility[rows], titles)]
 
 
 def dropped_of(data: Artifact) -> list[Dropped]:

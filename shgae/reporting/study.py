@@ -1,4 +1,4 @@
-"""A study's report as tables, bars and sentences: one template a verdict."""
+"""A study's report as tables, figures and sentences: one template a verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from shgae.evaluation.study_cautions import is_over_photos, is_pretraining_unproven
 from shgae.evaluation.study_differences import ArmComparison, Estimate
-from shgae.evaluation.study_report import ArmResult, Budget, StudyReport
+from shgae.evaluation.study_report import ArmResult, Budget, CodeSizes, StudyCosts, StudyReport
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import ALPHA, VERDICT_PHOTOS, Verdict
 from shgae.option_lists import (
@@ -26,7 +26,8 @@ from shgae.option_lists import (
     WEIGHT_DECAY,
     WIDE,
 )
-from shgae.plots.differences import DifferenceBar, forest_plot
+from shgae.plots.code_sizes import code_size_figure
+from shgae.plots.differences import forest_plot
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_cautions import cautions
@@ -58,6 +59,8 @@ DIFFERENCE_HEADINGS = (
 )
 _OVER_PHOTOS = (*DIFFERENCE_HEADINGS[:2], "CI over photos", *DIFFERENCE_HEADINGS[5:])
 """The same where no interval allows for other seeds: its two parts would say the same, and nothing."""
+_SIZE_HEADINGS = ("code", "components alone", "before fine-tuning", "after", "by seed", "on val", "parameters")
+_COST_HEADINGS = ("arm", "parameters", "GFLOP a crop", "ms a crop")
 _WORDS = ("what", "finding", "question")
 _UNFAIR = "unfair: only one of the two was trained on"
 _QUESTIONS: Mapping[tuple[str, str], str] = {
@@ -247,30 +250,41 @@ def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
     return (name, points(found.value), *ranges, p_value(one.p_adjusted), finding, question)
 
 
+def sizes_table(report: StudyReport) -> list[Grid]:
+    """A row a size; no table where no sizes were asked for."""
+    found = report.code_sizes
+    if found is None:
+        return []
+    components, rows = dict(found.components), []
+    for one in found.sizes:
+        scores = [components.get(one.size), one.before, one.after]
+        seeds = ", ".join(map(percent, one.after_by_seed))
+        rows.append((str(one.size), *map(percent, scores), seeds, percent(one.val), f"{one.parameters:,}"))
+    title = f"{report.split}: PCK % by the size of the code, arm full, {counted(len(found.seeds), 'seed')}"
+    best = found.best
+    chosen = f"Chosen on val: a code of {best.size}, with a PCK of {percent(best.after)} % after fine-tuning."
+    return [Grid(title, _SIZE_HEADINGS, tuple(rows), chosen)]
+
+
+def costs_table(report: StudyReport, costs: StudyCosts) -> Grid:
+    """A row an arm: what is counted, and the time of a forward pass that was measured."""
+    rows = []
+    for arm in report.arms:
+        time = f"{costs.milliseconds[arm.name]:.2f}" if arm.name in costs.milliseconds else "-"
+        rows.append((arm.name, f"{arm.parameters:,}", number(arm.gflop), time))
+    how = f"measured on {costs.device} in {costs.precision}, {costs.batch} crops a pass"
+    caption = f"GFLOP: counted, convolutions and products; ms: {how}"
+    return Grid("Costs of a forward pass", _COST_HEADINGS, tuple(rows), caption)
+
+
 def forest(report: StudyReport) -> Figure:
     """Draws the differences with the conclusion above, see :func:`shgae.plots.differences.forest_plot`."""
-    first = next(iter(report.differences), None)
-    confidence, margin = (_confidence(first), first.margin) if first else ("95", None)
-    return forest_plot(bars(report), conclusion(report), confidence=confidence, margin=margin)
+    confidence = _confidence(report.differences[0]) if report.differences else "95"
+    questions = _QUESTIONS if report.budget else {}
+    return forest_plot(report.differences, conclusion(report), questions, confidence=confidence)
 
 
-def bars(report: StudyReport) -> list[DifferenceBar]:
-    """The differences as :func:`shgae.plots.differences.forest_plot` draws them; those without an interval are left
-    out."""
-    drawn = []
-    for one in report.differences:
-        found = one.groups.all
-        if found is None:
-            continue
-        bar = DifferenceBar(
-            label=f"{one.arm} - {one.minus}" + ("" if one.fair else " (unfair)"),
-            question=_QUESTIONS.get((one.arm, one.minus), "") if report.budget else "",
-            value=found.value,
-            interval=(found.low, found.high),
-            over_photos=(found.over_photos.low, found.over_photos.high),
-            over_seeds=(found.over_seeds.low, found.over_seeds.high) if found.over_seeds else None,
-            by_seed=found.by_seed,
-            fair=one.fair,
-        )
-        drawn.append(bar)
-    return drawn
+def sizes_figure(report: StudyReport, found: CodeSizes) -> Figure:
+    """Draws the curve of the report's code sizes."""
+    names = {BASELINE: "baseline", NONE: "fine-tuned without an autoencoder"}
+    return code_size_figure(found, {names[arm.name]: arm.pck.all for arm in report.arms if arm.name in names})

@@ -16,7 +16,8 @@ from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.ignored import IGNORED, read_regions
-from shgae.artifacts.manifest import REPORT, Parent
+from shgae.artifacts.lineage import ids_of
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.config import some
 from shgae.errors import Refused
@@ -149,7 +150,7 @@ def run(
         new_artifact(
             output,
             kind="evaluation",
-            config=as_json(config) | _hashes(files) | rules.identity(),
+            config=as_json(config) | _identity(files) | rules.identity(),
             parents=parents,
             execution=execution,
             inputs=inputs,
@@ -164,8 +165,7 @@ def run(
     return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, artifact)
 
 
-def _hashes(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
-    """The part of an evaluation's config that tells its files of predictions."""
+def _identity(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
     return {"predictions_sha256": {name: file.sha256 for name, file in files.items()}} if files else {}
 
 
@@ -214,7 +214,7 @@ def _score(
         if decoding.flip_test:
             note_unpaired(source.skeleton, source.artifact.path, execution.progress)
         predicted.append(predict(source, name, crops, inference, execution, decoding))
-        is_foreign = not _knows(source.artifact.manifest.parents, prepared.id)
+        is_foreign = prepared.id not in ids_of(source.artifact.manifest.parents)
         if is_foreign:
             execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
         origins.append(Origin(source.artifact.id, None, is_foreign, trained=trained(source.artifact)))
@@ -238,10 +238,6 @@ def _write(
     write_pages(made, main_tables(scored) + joint_tables(scored))
     for one in predicted:
         made.write_json(f"{_PREDICTIONS}{one.name}.json", coco_results(one, crops, category_id))
-
-
-def _knows(parents: Sequence[Parent], data: str) -> bool:
-    return any(parent.id == data or _knows(parent.parents, data) for parent in parents)
 
 
 def _names(models: Sequence[Path]) -> list[str]:

@@ -19,8 +19,7 @@ from shgae.artifacts.output_file import ONNX, check_file, make_room
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.models.export_check import BATCHES, PACKAGES, Checked, check
-from shgae.models.exporting import MapsAndCodes, to_onnx
+from shgae.models.exporting import BATCHES, PACKAGES, Checked, MapsAndCodes, check, to_onnx
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 
 if TYPE_CHECKING:

@@ -27,24 +27,19 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from shgae.analysis.latent.report import AnalysisReport
-from shgae.analysis.rate.report import RateReport
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.config import some, within
 from shgae.errors import Refused
-from shgae.evaluation.study_report import StudyReport
 from shgae.execution import EPOCH, Execution
 from shgae.plots import curves
+from shgae.plots.rates import rate_curve
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, Looks, looks_of, save_figure
 from shgae.reporting import study
 from shgae.reporting.evaluation_figures import evaluation_figures
-from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, PlotInputs, read_inputs
-from shgae.reporting.rate import rate_figure
-from shgae.reporting.study_sizes import sizes_figure
 
 Draw = Callable[[], Figure]
 
@@ -134,31 +129,19 @@ def _of_reports(read: PlotInputs, looks: Looks) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:
         suffix = "" if count[kind] == 1 else f"-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-        drawn = evaluation_figures(report, looks) if kind == "evaluation" else _FIGURES[kind](report)
+        drawn = _of_report(kind, report, looks)
         endings = itertools.chain([suffix], (f"{suffix}-{number}" for number in itertools.count(2)))
         end = next(end for end in endings if found.keys().isdisjoint(f"{stem}{end}" for stem in drawn))
         found |= {f"{stem}{end}": draw for stem, draw in drawn.items()}
     return found
 
 
-def _rate(report: RateReport) -> dict[str, Draw]:
-    return {"rate": partial(rate_figure, report)}
-
-
-def _spectrum(report: AnalysisReport) -> dict[str, Draw]:
-    return {"spectrum": lambda: spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum))}
-
-
-def _study(report: StudyReport) -> dict[str, Draw]:
-    found: dict[str, Draw] = {"differences": partial(study.forest, report)}
-    if report.code_sizes:
-        found["code-sizes"] = partial(sizes_figure, report, report.code_sizes)
-    return found
-
-
-_FIGURES: Mapping[str, Callable[[Any], dict[str, Draw]]] = {
-    "rate": _rate,
-    "analysis": _spectrum,
-    "study": _study,
-}
-"""What draws the figures of a report, by its kind; those of an evaluation have looks."""
+def _of_report(kind: str, report: Any, looks: Looks) -> Mapping[str, Draw]:
+    if kind == "evaluation":
+        return evaluation_figures(report, looks)
+    if kind == "rate":
+        return {"rate": partial(rate_curve, report)}
+    if kind == "analysis":
+        return {"spectrum": partial(spectrum_figure, report.spectrum, report.code_spectrum)}
+    sizes = {"code-sizes": partial(study.sizes_figure, report, report.code_sizes)} if report.code_sizes else {}
+    return {"differences": partial(study.forest, report), **sizes}

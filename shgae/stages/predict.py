@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shgae.arrays import Floats
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.compatibility import SQUARE
 from shgae.artifacts.disk_space import check_space
@@ -19,12 +20,10 @@ from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.execution import Execution, Progress
-from shgae.inference.collected import collect
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, placed
-from shgae.inference.group_log import GroupLog, remove_put_aside
+from shgae.inference.group_log import GroupLog, collect, remove_put_aside
 from shgae.inference.pose_finder import PoseFinder, Row, in_groups
-from shgae.inference.suppression import Suppression
 from shgae.inference.torch_settings import without_tf32
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
@@ -80,7 +79,7 @@ def run(
         Interrupted: a signal came; complete groups are kept.
     """
     loaded = load_hourglass(model)
-    trim = _suppression(loaded, config.nms, sigmas)
+    own_sigmas = _sigmas(loaded, config.nms, sigmas)
     category = loaded.artifact.facts["category_id"]
     request = read_request(photos, boxes, category, config, execution, loaded.skeleton.names)
     if config.flip_test:
@@ -90,7 +89,7 @@ def run(
     with new_artifact(
         output,
         kind="predictions",
-        config=as_json(config) | request.identity() | trim.identity(),
+        config=as_json(config) | request.identity() | ({} if own_sigmas is None else {"sigmas": own_sigmas.tolist()}),
         parents={"model": loaded.artifact},
         execution=execution,
         resumable=True,
@@ -99,9 +98,9 @@ def run(
     ) as draft:
         _check_space(request, output, config, execution.progress)
         pictures = PhotoPictures(loaded, request.photos, config)
-        finder = PoseFinder(loaded, config, device, execution.workers)
+        finder = PoseFinder(loaded, config, device, execution.workers, own_sigmas)
         log = GroupLog(draft)
-        _find_all(finder, request.photos, draft, log, pictures, trim, execution)
+        _find_all(finder, request.photos, draft, log, pictures, execution)
         facts = collect(draft, log, request) | {"skeleton": loaded.skeleton.to_json()}
         pictures.sheet(draft, _spread(log, SHEET_PHOTOS), stamp(execution))
         log.put_aside()
@@ -118,14 +117,15 @@ def _note_squares(loaded: LoadedHourglass, execution: Execution) -> None:
         )
 
 
-def _suppression(loaded: LoadedHourglass, limit: float | None, sigmas: Path | None) -> Suppression:
+def _sigmas(loaded: LoadedHourglass, limit: float | None, sigmas: Path | None) -> Floats | None:
+    """Those of OKS in a file, or None for COCO's."""
     joints = loaded.skeleton.names
     if limit is None and sigmas is not None:
         raise Refused("--sigmas", sigmas, "only --nms compares people by OKS", "--nms 0.9, or no --sigmas")
     given = None if sigmas is None else read_sigmas(sigmas, joints)
     if limit is not None and given is None and joints != COCO_PERSON.names:
         raise Refused("--nms", loaded.artifact.path, "OKS has no sigmas of its joints", "--sigmas FILE")
-    return Suppression(joints, limit, given)
+    return given
 
 
 def _check_space(request: PhotoRequest, output: Path, config: PredictConfig, progress: Progress) -> None:
@@ -142,7 +142,6 @@ def _find_all(
     draft: Draft,
     log: GroupLog,
     pictures: PhotoPictures,
-    trim: Suppression,
     execution: Execution,
 ) -> None:
     """Finds everybody, draws overlays, and keeps a row a group: its photos are done."""
@@ -150,8 +149,7 @@ def _find_all(
     done = log.take_up(groups)
     path_of = {photo.file_name: photo.path for photo in photos}
     execution.progress.start("predict", len(photos), "photos", sum(len(group) for group in groups[:done]))
-    for found in finder.over(groups[done:]):
-        rows = [trim.of(row) for row in found]
+    for rows in finder.over(groups[done:]):
         for row in rows:
             if row["fault"]:
                 execution.progress.note(f"bad photo {path_of[row['file_name']]}: {row['fault']}")

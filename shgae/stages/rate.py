@@ -21,9 +21,10 @@ from shgae.execution import Execution
 from shgae.inference.device import describe, placed
 from shgae.inference.torch_settings import without_tf32
 from shgae.models.autoencoder import SIDE
+from shgae.plots.rates import rate_curve
 from shgae.plots.style import save_figure
 from shgae.recipes import RateConfig, as_json
-from shgae.reporting.rate import rate_figure, rate_table
+from shgae.reporting.rate import rate_table
 from shgae.reporting.table import write_pages
 
 
@@ -84,7 +85,7 @@ def run(
         draft.write_json(REPORT, RATE_REPORT.to_json(report))
         says = tuple(sentences(report))
         write_pages(draft, [rate_table(report)], *says)
-        save_figure(rate_figure(report), draft.file(RATE), stamp(execution))
+        save_figure(rate_curve(report), draft.file(RATE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts, volatile=(RATE,))
     return AnalysisResult(report, RATE_REPORT, says, artifact)

@@ -24,7 +24,8 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import sigmas_for
 from shgae.evaluation.predictions import PredictionFile, crop_points, read_predictions
 from shgae.execution import Execution
-from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
+from shgae.plots.poses import View
+from shgae.plots.sheets import Dropped, people_sheet, with_maps
 from shgae.plots.style import save_figure
 from shgae.recipe_parts import ShowConfig
 from shgae.reporting.people_sheet import annotated, drawn_rows, dropped_of
@@ -143,7 +144,7 @@ def changed(
     batch = load_augmented_batch(crops, rows, augmentation, uniforms)
     images = batch_images(batch, mean_rgb).permute(0, 2, 3, 1) + torch.tensor(mean_rgb)
     parts = zip(images.numpy(), batch.xy_crop.numpy(), batch.visibility.numpy(), strict=True)
-    return [View(f"epoch {epoch + 1}", *part) for part in parts]
+    return [View(*part, f"epoch {epoch + 1}") for part in parts]
 
 
 def _predicted(
@@ -168,7 +169,7 @@ def _predictions(crops: Crops, rows: Rows, file: PredictionFile, views: Sequence
     drawn = np.where((crops.people.visibility > 0) & found[:, None], 2, 0).astype(np.uint8)
     titles = [f"predicted: {errors[row]:.1f} crop px off" if found[row] else "not found" for row in rows]
     pictures = (view[0].picture for view in views)
-    return [View(*part) for part in zip(titles, pictures, xy[rows], drawn[rows], strict=True)]
+    return [View(*part) for part in zip(pictures, xy[rows], drawn[rows], titles, strict=True)]
 
 
 def _targets(crops: Crops, rows: Rows, config: ShowConfig, skeleton: Skeleton) -> list[View]:
@@ -177,7 +178,7 @@ def _targets(crops: Crops, rows: Rows, config: ShowConfig, skeleton: Skeleton) -
     pictures = crops.filled(rows).astype(np.float32) / 255
     none = np.zeros(len(skeleton), np.uint8)
     return [
-        View("target maps", with_maps(picture, of_person, skeleton), points, none)
+        View(with_maps(picture, of_person, skeleton), points, none, "target maps")
         for picture, of_person, points in zip(pictures, maps.numpy(), xy, strict=True)
     ]
 

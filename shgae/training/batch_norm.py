@@ -89,17 +89,13 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(_ctx: Any, values: torch.Tensor) -> torch.Tensor:
-        """Adds."""
         total = values.clone()
         collectives.add(total)
         return total
 
     @staticmethod
-    def backward(_ctx: Any, grad: torch.Tensor) -> torch.Tensor:
-        """Adds."""
-        total = grad.clone()
-        collectives.add(total)
-        return total
+    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
+        return _Sum.forward(ctx, grad)
 
 
 def _sum(values: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,7 @@ from typing import Any, Generic, NamedTuple
 import torch
 from torch import nn
 
-from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, Position, load_checkpoint, save_checkpoint
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, Position, load_checkpoint, save_checkpoint, section
 from shgae.artifacts.draft import Draft
 from shgae.artifacts.tables import read_rows
 from shgae.data.datasets import Rows, in_chunks, pinned
@@ -151,12 +151,8 @@ class _Fitting(Generic[BatchT]):
                 why = f"{CHECKPOINT} or {HISTORY} is not what this training wrote"
                 raise Refused("resume", self.draft.path, why, "--force to start again")
             arrays, self.position = load_checkpoint(path)
-            state = {name.removeprefix("model."): a for name, a in arrays.items() if name.startswith("model.")}
-            moments = {
-                name.removeprefix("optimizer."): a for name, a in arrays.items() if name.startswith("optimizer.")
-            }
-            load_state(self.model, state, path)
-            load_optimizer(self.model, self.optimizer, moments)
+            load_state(self.model, section(arrays, "model."), path)
+            load_optimizer(self.model, self.optimizer, section(arrays, "optimizer."))
             at = self.position
             self.execution.progress.note(f"going on in epoch {at.epoch + 1}/{self.config.epochs} after step {at.step}")
             if at.epoch:
@@ -193,8 +189,8 @@ class _Fitting(Generic[BatchT]):
         if not finite.all():
             raise self._diverged("a weight is not finite any more")
         arrays = {f"model.{name}": array for name, array in state_arrays(self.model).items()}
-        for name, array in optimizer_arrays(self.model, self.optimizer).items():
-            arrays[f"optimizer.{name}"] = array
+        moments = optimizer_arrays(self.model, self.optimizer)
+        arrays |= {f"optimizer.{name}": array for name, array in moments.items()}
         expect = functools.partial(self.draft.pieces.expect, CHECKPOINT)
         save_checkpoint(self.draft.file(CHECKPOINT), arrays, self.position, expect)
         self._saved_at = time.monotonic()

@@ -14,7 +14,6 @@ from shgae.artifacts import activations as activations_module
 from shgae.artifacts.activations import (
     Activations,
     StatisticsSums,
-    pick,
     shard_name,
     shard_rows,
     site_folder,
@@ -26,7 +25,6 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.recipes import Stack
 from tests.builders.forged import forged, poisoned
 
 SHAPE = (3, 4, 4)
@@ -148,24 +146,6 @@ def test_shards_of_all_stacks_hold_no_more_than_one_of_one_stack(stacks: int) ->
         rows = shard_rows(stacks)
         assert 4096 / 2 < rows * stacks <= 4096
         assert rows % 512 == 0, "a multiple of every usual batch"
-
-
-@pytest.mark.parametrize(
-    ("stack", "there", "picked"),
-    [
-        ("last", (0, 1, 2), (2,)),
-        ("last", (0,), (0,)),
-        ("last", (-1,), (-1,)),
-        ("all", (0, 2), (0, 2)),
-        ("2", (0, 2), (2,)),
-        ("1", (0, 2), ()),
-        ("0", (-1,), ()),
-    ],
-)
-def test_a_stack_is_picked_from_those_that_are_there(
-    stack: Stack, there: tuple[int, ...], picked: tuple[int, ...]
-) -> None:
-    assert pick(stack, there) == picked
 
 
 @settings(deadline=None, max_examples=50)

@@ -139,8 +139,10 @@ def test_the_test_split_is_scored_where_there_is_one_and_nothing_else_is_asked(
     ("stack", "there", "found"),
     [
         ("last", (0, 2), (2,)),
+        ("last", (0,), (0,)),
         ("all", (0, 2), (0, 2)),
         ("0", (0, 2), (0,)),
+        ("2", (0, 2), (2,)),
         (2, (0, 2), (2,)),
         (-1, range(3), (2,)),
         (-3, range(3), (0,)),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from shgae.evaluation.error_shares import ErrorShares
 from shgae.evaluation.report import Bootstrap, EvaluationReport, JointScore, Pair, Row
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import ArmResult, Budget, StudyReport, verdict_of
 from shgae.metrics.comparison import McNemar
+from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Metric
 from shgae.metrics.seeds import SeedError
@@ -37,6 +39,11 @@ def scored(
     whole = ByGroup(sure, None, sure) if sure else None
     share = ByGroup(pck, None, pck)
     return Row(name=name, pck=share, interval=whole, joints=each, metrics=metrics or (study,))
+
+
+def error_shares(found: tuple[float, ...], labels: int = 10) -> ErrorShares:
+    """Of so many joints these shares, one a kind."""
+    return ErrorShares(labels, ByKind(*(round(share * labels) for share in found)), ByKind(*found))
 
 
 def pair(first: str, second: str, found: Interval | None, joints: Mapping[str, McNemar], photos: int = 20) -> Pair:

@@ -208,6 +208,6 @@ def test_of_several_bad_photos_three_are_named_and_an_option_is_advised_where_it
     error = too_many([bad(f"{one}.jpg") for one in "abcd"[:count]], of)
     assert error.where == "/p/a.jpg"
     named = [f"{one}.jpg" in error.why for one in "bcd"]
-    assert named == [True, count > 2, False] and ("..." in error.why) == (count > 3)
+    assert named == [True, count > 2, False] and ("more" in error.why) == (count > 3)
     assert f"{count} photos" in error.why and ("all" in error.why) == (count == of)
     assert error.fix == ("look" if count == of else f"look, or --max-bad-photos {count}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from shgae.data.selection import (
     hold_out,
     limit,
     select,
-    with_twins,
     without_photos,
 )
 from shgae.errors import Refused
@@ -120,14 +118,6 @@ def test_mpiis_square_needs_a_centre_and_a_scale_and_no_more(tmp_path: Path):
 def test_cocos_square_is_of_the_box_alone(tmp_path: Path):
     selection = chosen(tmp_path, [[WHOLE | {"keypoints": [12, 12, 2, 60, 28, 1]}]], square="coco")
     assert selection.fates[0].square == coco_square(np.array(WHOLE["bbox"], float))
-
-
-def test_photos_that_are_one_have_the_first_ones_number_and_the_others_keep_theirs(tmp_path: Path):
-    before = chosen(tmp_path, [[WHOLE]] + [[WHOLE, WHOLE]] * 4)
-    after = with_twins(before, [[4, 1], [3, 2]])
-    assert [fate.photo for fate in after.fates] == [0, 1, 1, 2, 2, 2, 2, 1, 1]
-    assert [replace(fate, photo=0) for fate in after.fates] == [replace(fate, photo=0) for fate in before.fates]
-    assert with_twins(before, []) == before
 
 
 def test_nobody_left_is_refused_with_the_reasons(tmp_path: Path):

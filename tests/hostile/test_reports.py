@@ -24,8 +24,9 @@ from shgae.artifacts.typed_json import Schema
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
+from shgae.plots import rates
 from shgae.recipes import ReportConfig
-from shgae.reporting import evaluation, latent, rate, splice, study
+from shgae.reporting import evaluation, latent, splice, study
 from shgae.stages import plot, report
 from tests.builders.old_artefacts import IDS
 from tests.end_to_end.conftest import ROOT
@@ -131,7 +132,7 @@ SLIPS: dict[str, tuple[Any, str]] = {
     "evaluation": (evaluation, "bars_title"),
     "study/report": (study, "forest"),
     "splice": (splice, "code_lines"),
-    "rate": (rate, "_curve"),
+    "rate": (rates, "_scores"),
     "analysis": (latent, "_spectra"),
 }
 """Where a bug may be, in what draws or tells a report."""

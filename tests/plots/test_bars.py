@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
-from shgae.metrics.statistics import Interval
-from shgae.plots.bars import Bar, ModelBars, joint_bars
+from shgae.evaluation.report import Row
+from shgae.plots.bars import joint_bars
 from shgae.plots.style import save_figure
+from tests.builders.reports import evaluation, interval, scored
 
 
-def model(name: str, shares: list[float | None], *, sure: bool = True) -> ModelBars:
-    interval = Interval(0.25, 0.1, 0.4, 0.1)
-    joints = {f"left_{i}": Bar(share, interval if share and sure else None, 10) for i, share in enumerate(shares)}
-    return ModelBars(name, Bar(0.3, interval), joints)
+def model(name: str, shares: list[float | None], *, sure: bool = True) -> Row:
+    return scored(
+        name, {f"left_{i}": share for i, share in enumerate(shares)}, sure=interval(0.1, 0.4) if sure else None
+    )
 
 
-def drawn(*models: ModelBars) -> Figure:
-    return joint_bars(models, "10 people of 7 photos")
+def drawn(*models: Row) -> Figure:
+    return joint_bars(evaluation(*models), "10 people of 7 photos")
 
 
 def test_every_joint_has_a_bar_a_model_and_an_interval() -> None:
@@ -47,6 +49,13 @@ def test_a_joint_that_nobody_has_is_left_out_and_where_no_joint_has_an_interval_
     axes = drawn(model("a", [None, 0.2], sure=False)).axes
     assert len(axes[0].patches) == 2
     assert "without intervals" in axes[0].get_xlabel()
+
+
+def test_joints_stand_in_the_order_of_the_report_whatever_that_of_a_row() -> None:
+    report = replace(evaluation(model("a", [0.1, 0.2])), joints=("left_1", "left_0"))
+    axes = joint_bars(report, "title").axes[0]
+    assert [round(bar.get_width(), 6) for bar in axes.patches] == [30, 20, 10]
+    assert [label.get_text() for label in axes.get_yticklabels()][1:] == ["left 1 (10)", "left 0 (10)"]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])

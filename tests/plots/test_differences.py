@@ -4,18 +4,33 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
-from shgae.plots.differences import DifferenceBar, forest_plot, key
+from shgae.evaluation.study_differences import ArmComparison
+from shgae.plots.differences import forest_plot, key
 from shgae.plots.style import save_figure
+from tests.builders.reports import compared, estimate
 
-GAIN = DifferenceBar("e - a", "Did it?", 0.01, (-0.01, 0.03), (0.002, 0.018), (-0.01, 0.03), (0.005, 0.015), True)
-UNFAIR = DifferenceBar("e - parent (unfair)", "as reported", 0.03, (0.02, 0.04), (0.02, 0.04), None, (0.03,), False)
+OF_SEEDS, OF_ONE = estimate(0.01, 0.03), estimate(0.02, 0.04, seeds=1)
+GAIN, UNFAIR = compared("full", "none", OF_SEEDS), compared("full", "baseline", OF_ONE)
 
 
-def drawn(path: Path, *bars: DifferenceBar) -> np.ndarray:
-    save_figure(forest_plot(bars, "A sentence that says what may be concluded."), path, "shgae study")
+def figure_of(*differences: ArmComparison) -> Figure:
+    return forest_plot(differences, "A sentence that says what may be concluded.", {("full", "none"): "Did it?"})
+
+
+def drawn(path: Path, *differences: ArmComparison) -> np.ndarray:
+    save_figure(figure_of(*differences), path, "shgae study")
     return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_rows_are_the_differences_that_have_an_interval_each_with_its_question() -> None:
+    axes = figure_of(GAIN, compared("pca", "none", None), UNFAIR).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["full - none", "full - baseline (unfair)"]
+    assert [text.get_text() for text in axes.texts] == ["Did it?", ""]
+    lines = [np.asarray(line.get_xdata(), np.float64).round(9).tolist() for line in axes.lines]
+    assert [1, 3] in lines and [2] * 3 in lines and [2, 4] in lines
 
 
 def test_equal_differences_give_equal_bytes_and_others_do_not(tmp_path: Path) -> None:
@@ -32,10 +47,10 @@ def test_the_unfair_row_is_grey_and_without_colour(tmp_path: Path) -> None:
 
 
 def test_the_key_names_seeds_where_they_were_varied() -> None:
-    assert [line.get_label() for line in key([UNFAIR], 0.01)] == ["photos alone (one run each)", "margin"]
+    assert [line.get_label() for line in key([OF_ONE], 0.01)] == ["photos alone (one run each)", "margin"]
     both = ["photos and seeds: this one counts", "photos alone", "seeds alone", "single seeds"]
-    assert [line.get_label() for line in key([GAIN, UNFAIR], None)] == both
-    tied = replace(GAIN, over_seeds=None)
+    assert [line.get_label() for line in key([OF_SEEDS, OF_ONE], None)] == both
+    tied = replace(OF_SEEDS, over_seeds=None)
     assert [line.get_label() for line in key([tied], None)] == ["photos alone", "single seeds"]
 
 

@@ -10,44 +10,56 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from shgae.analysis.latent.network import DecodedPose
+from shgae.analysis.latent.spectrum import Spectrum
 from shgae.data.heatmaps import map_to_crop
-from shgae.plots.clusters import Member, SilhouetteCurve, mosaic_figure, silhouette_figure
+from shgae.plots.clusters import mosaic_figure, silhouette_figure
 from shgae.plots.code_units import Portrait, code_units_figure
 from shgae.plots.heat_table import heat_table
-from shgae.plots.spectrum import SpectrumCurve, spectrum_figure
+from shgae.plots.poses import View
+from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import save_figure
 from shgae.plots.traversals import extent_of, traversal_figure
 from shgae.skeleton import COCO_PERSON as SKELETON
+from tests.builders.findings import clusters
 
 K = len(SKELETON)
 
 
-def member(seed: int) -> Member:
+def member(seed: int) -> View:
     rng = np.random.default_rng(seed)
     crop = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    return Member(crop, rng.uniform(0, 64, (K, 2)).astype(np.float32), rng.integers(0, 3, K).astype(np.uint8))
+    return View(crop, rng.uniform(0, 64, (K, 2)).astype(np.float32), rng.integers(0, 3, K).astype(np.uint8))
+
+
+def falling(*shares: float, rank: int, above: int, components: int) -> Spectrum:
+    return Spectrum(50, len(shares), rank, shares, dict.fromkeys(("90", "95", "99"), components), 3.0, above)
 
 
 def spectrum(seed: int) -> Figure:
     shares = np.sort(np.random.default_rng(seed).dirichlet(np.ones(40)))[::-1].tolist()
-    return spectrum_figure(
-        [SpectrumCurve("bottleneck", 40, 30, shares, 3, 20), SpectrumCurve("code", 40, 30, shares, 0, 20)]
-    )
+    return spectrum_figure(*(falling(*shares, rank=30, above=above, components=20) for above in (3, 0)))
+
+
+def decoded(seed: int, steps: int = 3) -> DecodedPose:
+    rng = np.random.default_rng(seed)
+    shapes = ((steps, K, 2), (steps, K), (steps, 16, 16))
+    xy, height, heat = (rng.uniform(0, 1, shape).astype(np.float32) for shape in shapes)
+    return DecodedPose(64 * xy, height, heat)
 
 
 def traversal(seed: int) -> Figure:
-    rng = np.random.default_rng(seed)
-    row = ("skips\non", rng.uniform(0, 64, (3, K, 2)), rng.uniform(0, 1, (3, K)), rng.uniform(0, 1, (3, 16, 16)))
-    return traversal_figure([row], [member(seed + i) for i in range(3)], (-2.0, 0.0, 2.0), SKELETON, "a traversal")
+    return traversal_figure(
+        [("skips\non", decoded(seed))], [member(seed + i) for i in range(3)], (-2.0, 0.0, 2.0), SKELETON, "a traversal"
+    )
 
 
 def code_units(seed: int) -> Figure:
     rng = np.random.default_rng(seed)
     lost = rng.normal(0, 0.1, K)
     lost[0] = np.nan
-    xy, height, heat = rng.uniform(0, 64, (3, K, 2)), rng.uniform(0, 1, (3, K)), rng.uniform(0, 1, (3, 16, 16))
     values = rng.uniform(0, 9, 50).astype(np.float32)
-    one = Portrait("unit 3", values, xy, height, heat, [member(seed)], lost)
+    one = Portrait("unit 3", values, decoded(seed), [member(seed)], lost)
     return code_units_figure([one, one], SKELETON, "units")
 
 
@@ -62,10 +74,8 @@ def table(seed: int) -> Figure:
 
 
 def silhouettes(seed: int) -> Figure:
-    first, second = np.random.default_rng(seed).uniform(-0.1, 0.7, (2, 3)).tolist()
-    ks = (2, 3, 4)
-    curves = [SilhouetteCurve("the code", ks, tuple(first), 0.6), SilhouetteCurve("unit", ks, tuple(second), None)]
-    return silhouette_figure(curves)
+    first, second = np.random.default_rng(seed).uniform(-0.1, 0.7, 2).tolist()
+    return silhouette_figure([clusters(first, cloud=0.6), clusters(second)])
 
 
 BOTH = (".png", ".svg")
@@ -85,10 +95,10 @@ def test_equal_numbers_give_equal_bytes_and_others_do_not(
 
 
 def test_a_spectrum_ends_where_nothing_but_rounding_is_left(tmp_path: Path) -> None:
-    some = SpectrumCurve("code", 4, 4, (0.9, 0.1, 1e-12, 0.0), 1, 2)
-    none = SpectrumCurve("code", 4, 4, (0.0,) * 4, 0, 0)
+    some = falling(0.9, 0.1, 1e-12, 0.0, rank=4, above=1, components=2)
+    none = falling(0.0, 0.0, 0.0, 0.0, rank=4, above=0, components=0)
     for drawn, shown in ((some, [90, 10]), (none, [])):
-        figure = spectrum_figure([drawn])
+        figure = spectrum_figure(drawn, None)
         heights = np.asarray(figure.axes[0].lines[0].get_ydata(), np.float64)
         assert heights[np.isfinite(heights)].tolist() == pytest.approx(shown)
         save_figure(figure, tmp_path / "spectrum.svg", "")
@@ -120,14 +130,12 @@ def test_a_picture_with_joints_says_what_a_hollow_one_means() -> None:
         caption = draw(0).get_suptitle()
         assert "orange: the person's left" in caption and all(meaning in caption for meaning in meanings)
     assert traversal(0).get_suptitle().splitlines()[1] == code_units(0).get_suptitle().splitlines()[2]
-    row = ("skips\non", np.zeros((1, K, 2)), np.zeros((1, K)), np.zeros((1, 16, 16)))
-    alone = traversal_figure([row], None, (0.0,), SKELETON, "nobody is near")
+    alone = traversal_figure([("skips\non", decoded(0, steps=1))], None, (0.0,), SKELETON, "nobody is near")
     assert "v = 1" not in alone.get_suptitle()
 
 
 def test_the_borders_of_the_silhouette_can_be_read_where_a_cloud_lies_on_them() -> None:
-    near = SilhouetteCurve("the code", (2, 3), (0.3, 0.2), 0.48)
-    axes = silhouette_figure([near]).axes[0]
+    axes = silhouette_figure([clusters(0.3, cloud=0.48)]).axes[0]
     curve, cloud = axes.lines[0], axes.lines[2]
     for text in axes.texts:
         assert text.get_bbox_patch() is not None

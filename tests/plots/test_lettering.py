@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 from PIL import Image
 
-from shgae.metrics.statistics import Interval
+from shgae.analysis.rate.report import GivenPoint
+from shgae.evaluation.error_shares import ErrorTable
 from shgae.plots import bars, curves, differences, error_bars, heat_table, overlays, poses, rates, sheets
 from shgae.plots.lettering import FAMILY, MONOSPACE, PlainPowers, label_of, legible, make_legible
 from shgae.plots.style import new_figure, save_figure, style
 from shgae.skeleton import Skeleton
+from tests.builders.findings import effect, point, rate_report
+from tests.builders.reports import compared, error_shares, estimate, evaluation, interval, scored
 
 TROUBLE = st.text(st.sampled_from("ab_ $\\^{}|&<>%#\n\r\t\x1b\x07\u202e\u2028\u200b\udce9éжאあ日😀"), max_size=8)
 NAMES = st.one_of(TROUBLE, st.text(max_size=12), st.text(st.characters(), min_size=60, max_size=90))
@@ -79,32 +83,31 @@ def _poses(names: list[str], skeleton: Skeleton) -> Figure:
 
 def _people(names: list[str], skeleton: Skeleton) -> Figure:
     picture, xy = np.zeros((16, 16, 3), np.float32), np.full((4, 2), 9.0)
-    views = [[sheets.View(name, picture, xy, np.full(4, 2, np.uint8))] for name in names]
+    views = [[poses.View(picture, xy, np.full(4, 2, np.uint8), name)] for name in names]
     dropped = [sheets.Dropped(name, name, 1, (name,)) for name in names]
     return sheets.people_sheet(views, dropped, skeleton, names[0])
 
 
 def _bars(names: list[str], skeleton: Skeleton) -> Figure:
-    bar = bars.Bar(0.5, Interval(0.5, 0.4, 0.6, 0.1), 9)
-    models = [bars.ModelBars(name, bar, dict.fromkeys(skeleton.names, bar)) for name in names]
-    return bars.joint_bars(models, names[0])
+    models = [scored(name, dict.fromkeys(skeleton.names, 0.5), sure=interval(0.4, 0.6)) for name in names]
+    return bars.joint_bars(evaluation(*models), names[0])
 
 
 def _errors(names: list[str], skeleton: Skeleton) -> Figure:
-    joints = dict.fromkeys(skeleton.names, (0.5, 0.5))
-    models = [error_bars.ErrorBars(name, (0.5, 0.5), joints) for name in names]
-    return error_bars.error_bars(models, ("good", "bad"), names[0])
+    shares = error_shares((0.2,) * 5)
+    errors = ErrorTable(shares, None, dict.fromkeys(skeleton.names, shares))
+    models = [replace(scored(name, dict.fromkeys(skeleton.names, 0.5)), errors=errors) for name in names]
+    return error_bars.error_bars(evaluation(*models), names[0])
 
 
 def _rates(names: list[str], _: Skeleton) -> Figure:
-    levels = tuple(rates.Level(name, (8.0,), 0.6) for name in names)
-    curve = rates.ScoreCurve("skips on", 30, (1, 20), None, 12)
-    return rates.rate_curve(rates.Ranks((0, 9), (curve,), (1, 0.5), 6, 0.5, 9, "", "as it is", levels))
+    given = GivenPoint("", 0.6, None, effect(0.08), effect(None), None, {})
+    return rates.rate_curve(replace(rate_report(point(6, 0.5, 0.12)), given=dict.fromkeys(names, given)))
 
 
 def _forest(names: list[str], _: Skeleton) -> Figure:
-    found = [differences.DifferenceBar(name, name, 0.1, (0, 0.2), (0, 0.1), None, (0.1,), True) for name in names]
-    return differences.forest_plot(found, names[0])
+    found = [compared(name, "none", estimate(0, 0.2, seeds=1)) for name in names]
+    return differences.forest_plot(found, names[0], {(name, "none"): name for name in names})
 
 
 FIGURES: dict[str, Callable[[list[str], Skeleton], Figure]] = {

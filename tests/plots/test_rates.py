@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shgae.plots.rates import rate_curve
 from shgae.plots.style import save_figure
-from shgae.reporting.rate import rate_figure
 from tests.builders.findings import CURVE, Interval, effect, point, rate_report
 
 
 def drawn(path: Path, *given: Any, **more: Any) -> np.ndarray:
-    save_figure(rate_figure(rate_report(*given, **more)), path, "shgae rate")
+    save_figure(rate_curve(rate_report(*given, **more)), path, "shgae rate")
     return np.asarray(Image.open(path))
 
 
@@ -37,13 +37,13 @@ def test_the_autoencoder_is_seen_where_it_lies(tmp_path: Path) -> None:
 
 def test_no_band_leaves_what_a_score_can_be() -> None:
     wide = replace(effect(0.1), pck_lost=Interval(0.2, -0.9, 0.4, 0.1))
-    axes = rate_figure(rate_report(points=tuple(replace(one, skips_on=wide) for one in CURVE))).axes[0]
+    axes = rate_curve(rate_report(points=tuple(replace(one, skips_on=wide) for one in CURVE))).axes[0]
     heights = np.concatenate([band.get_paths()[0].vertices[:, 1] for band in axes.collections])
     assert (heights.min(), heights.max()) == (0, 100)
 
 
 def test_names_stand_above_the_axes_and_cover_no_curve() -> None:
-    figure = rate_figure(rate_report(point(50, 0.4, 0.2), rank=299))
+    figure = rate_curve(rate_report(point(50, 0.4, 0.2), rank=299))
     assert all(axes.get_legend() is None and not axes.texts for axes in figure.axes)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [
@@ -64,13 +64,13 @@ def test_small_bottlenecks_are_drawn_too(tmp_path: Path, last: int) -> None:
 
 def test_without_intervals_there_is_no_band() -> None:
     alone = tuple(point(one.n_components, one.fvu, 0.2, alone=True) for one in CURVE)
-    figure = rate_figure(rate_report(point(50, 0.4, 0.2), alone))
+    figure = rate_curve(rate_report(point(50, 0.4, 0.2), alone))
     assert len(figure.axes[0].collections) == 0
 
 
 def test_nobody_with_a_joint_leaves_the_scores_empty() -> None:
     report = rate_report(point(6, None, None), (point(0, None, None),), None)
-    assert len(rate_figure(report).axes[0].lines) == 0
+    assert len(rate_curve(report).axes[0].lines) == 0
 
 
 def test_directions_that_nobody_determines_are_shaded_and_a_tuned_trunk_is_called_that(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
+from shgae.plots.poses import View
+from shgae.plots.sheets import Dropped, people_sheet, with_maps
 from shgae.plots.style import LEFT, MIDDLE, RIGHT
 from shgae.skeleton import Skeleton
 
@@ -17,7 +18,7 @@ XY = np.array([[4, 4], [12, 8], [20, 8], [28, 30]], np.float32)
 
 
 def view(title: str, visibility: list[int]) -> View:
-    return View(title, PICTURE, XY, np.array(visibility, np.uint8))
+    return View(PICTURE, XY, np.array(visibility, np.uint8), title)
 
 
 def draw(people: list[list[View]], dropped: list[Dropped] | None = None) -> Figure:

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from PIL import Image, ImageColor
 
 from shgae.plots.overlays import Pose, draw_poses
-from shgae.plots.poses import draw_person
+from shgae.plots.poses import View, draw_person
 from shgae.plots.style import LEFT, MIDDLE, RIGHT, SUFFIXES, new_figure, save_figure, style
 from shgae.skeleton import Skeleton
 
@@ -101,7 +101,7 @@ def test_crops_and_photos_show_a_side_in_one_colour(names: tuple[str, ...]) -> N
     draw_poses(photo, [Pose(xy, np.ones(3), np.ones(3, bool), (0, 0, 80, 80))], skeleton, 0.1)
     with style():
         axes = new_figure(2, 2).subplots()
-        draw_person(axes, np.zeros((80, 80, 3)), xy, np.full(3, 2, np.uint8), skeleton)
+        draw_person(axes, View(np.zeros((80, 80, 3)), xy, np.full(3, 2, np.uint8)), skeleton)
     on_crop = [to_hex(colour).upper() for colour in axes.collections[-1].get_facecolor()]
     assert on_crop == [LEFT, RIGHT, MIDDLE]
     assert [photo.getpixel((int(x), int(y))) for x, y in xy] == [ImageColor.getrgb(colour) for colour in on_crop]

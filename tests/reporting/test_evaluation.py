@@ -22,7 +22,6 @@ from shgae.reporting.evaluation import (
     SHOWN,
     bars_title,
     dialects_table,
-    joint_bars,
     joint_tables,
     main_tables,
     pck_table,
@@ -264,18 +263,10 @@ def test_joints_and_bins_keep_their_order_in_a_report_that_was_read_back(report:
     assert again == report
     assert joint_tables(again) == joint_tables(report)
     assert [cells[0] for cells in joint_tables(again)[0].rows] == list(COCO_PERSON.names)
-    assert [list(bars.joints) for bars in joint_bars(again)] == [list(COCO_PERSON.names)] * 2
 
 
-def test_bars_are_the_shares_of_the_models_with_their_intervals() -> None:
-    base = scored("base", {"nose": 0.2, "tail": None}, pck=0.3, sure=interval(0.1, 0.4))
-    report = replace(evaluation(base, persons=1, photos=1), joints=("tail", "nose"))
-    (bars,) = joint_bars(report)
-    assert [(name, bar.share, bar.interval, bar.count) for name, bar in bars.joints.items()] == [
-        ("tail", None, None, 10),
-        ("nose", 0.2, interval(0.1, 0.4), 10),
-    ]
-    assert (bars.name, bars.whole.share, bars.whole.interval) == ("base", 0.3, interval(0.1, 0.4))
+def test_above_the_bars_stands_whom_they_are_of() -> None:
+    report = evaluation(scored("base", {"nose": 0.2}), persons=1, photos=1)
     assert bars_title(report) == "1 person of 1 photo, split test"
 
 

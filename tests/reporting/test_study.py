@@ -12,7 +12,7 @@ from shgae.evaluation.study_differences import Estimate
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.metrics.statistics import Verdict
 from shgae.recipe_parts import PRESETS
-from shgae.reporting.study import bars, budget_line, conclusion, tables
+from shgae.reporting.study import budget_line, conclusion, tables
 from tests.builders.reports import compared, estimate, study
 
 GAIN, LOSS, NOTHING = estimate(0.01, 0.03), estimate(-0.03, -0.01), estimate(-0.01, 0.02)
@@ -187,14 +187,6 @@ def test_the_tables_have_a_line_an_arm_and_a_line_a_difference() -> None:
     ]
     assert "unfair" in differences.rows[-1][-1]
     assert {len(row) for grid in (arms, differences) for row in (grid.headings, *grid.rows)} == {10, 8}
-
-
-def test_bars_are_the_differences_that_have_an_interval() -> None:
-    unfair = compared("full", "baseline", estimate(0.02, 0.04, seeds=1))
-    drawn = bars(study(compared("full", "none", GAIN), compared("pca", "none", None), unfair))
-    assert [(bar.label, bar.fair) for bar in drawn] == [("full - none", True), ("full - baseline (unfair)", False)]
-    assert (drawn[0].value, drawn[0].interval, drawn[0].by_seed) == (0.02, (0.01, 0.03), (0.02,) * 3)
-    assert drawn[1].over_seeds is None
 
 
 def test_a_report_is_read_back_equal_and_says_the_same() -> None:

@@ -14,7 +14,7 @@ import torch
 
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.models import export_check
+from shgae.models import exporting
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.stages import export
 from tests.builders.exported import Exported
@@ -120,6 +120,6 @@ def test_a_code_of_dead_units_is_no_difference(
     quick: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = load_hourglass(quick.model)
-    assert export_check._difference("code", np.zeros((2, 6)), np.zeros((2, 6)), loaded) == 0
+    assert exporting._difference("code", np.zeros((2, 6)), np.zeros((2, 6)), loaded) == 0
     with pytest.raises(Refused):
-        export_check._difference("code", np.zeros((2, 6)), np.full((2, 6), 0.001), loaded)
+        exporting._difference("code", np.zeros((2, 6)), np.full((2, 6), 0.001), loaded)

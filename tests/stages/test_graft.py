@@ -38,9 +38,9 @@ def by_hand(model: StackedHourglass, codes: dict[int, Path]) -> torch.Tensor:
         if index in codes:
             code = shgae.open_autoencoder(codes[index])
             bottleneck = code.decode(code.encode(bottleneck))
-        predicted = stack.head(stack.hourglass.decode(bottleneck, skips))
-        maps.append(predicted.maps)
-        trunk = trunk if stack.merge is None else trunk + stack.merge(predicted)
+        features, predicted = stack.head(stack.hourglass.decode(bottleneck, skips))
+        maps.append(predicted)
+        trunk = trunk if stack.merge is None else trunk + stack.merge(features, predicted)
     return torch.stack(maps, 1)
 
 

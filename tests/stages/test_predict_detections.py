@@ -78,8 +78,9 @@ def test_a_person_found_twice_is_kept_once_with_the_better_score_and_counted(
     say(monkeypatch, lambda count: heights([[1.0, 0.9, 0.8, 0.7]] * count))
     config = dataclasses.replace(CONFIG, decode="argmax", nms=0.9)
     photo, boxes = tmp_path / "7.png", tmp_path / "b.json"
-    result = predict.run(model, [photo], boxes, tmp_path / "out", config, HOW, tmp_path / "s.json").to_json()
-    kept = entries(tmp_path / "out")
+    made = predict.run(model, [photo], boxes, tmp_path / "out", config, HOW, tmp_path / "s.json")
+    assert made.artifact.manifest.config["sigmas"] == SIGMAS
+    result, kept = made.to_json(), entries(tmp_path / "out")
     assert [(one["bbox"][0], one["score"]) for one in kept] == [(10, pytest.approx(0.765)), (60, pytest.approx(0.085))]
     assert (result["people"], result["suppressed"]) == (2, 2)
     assert len(found(tmp_path, model)) == 4

@@ -36,10 +36,14 @@ def read_lsp(source: Source) -> Converted:
         if not is_number or np.iscomplexobj(joints):
             raise Malformed("joints is not an array of numbers of three axes")
         if joints.shape[:2] == (3, _JOINTS):
-            every = _people(joints.transpose(2, 1, 0).astype(np.float64), 4, broken, hidden=True)
-            splits = {"train": _found(every[:_TRAINING]), "test": _found(every[_TRAINING:])}
+            every = joints.transpose(2, 1, 0).astype(np.float64)
+            splits = {
+                "train": _people(every[:_TRAINING], "im{:04d}.jpg", broken, hidden=True),
+                "test": _people(every[_TRAINING:], "im{:04d}.jpg", broken, hidden=True, first=_TRAINING + 1),
+            }
         elif joints.shape[:2] == (_JOINTS, 3):
-            splits = {"train": _found(_people(joints.transpose(2, 0, 1).astype(np.float64), 5, broken, hidden=False))}
+            every = joints.transpose(2, 0, 1).astype(np.float64)
+            splits = {"train": _people(every, "im{:05d}.jpg", broken, hidden=False)}
         else:
             raise Malformed(f"joints is {' x '.join(map(str, joints.shape))}")
         left_out = broken.notes(sum(map(len, splits.values())))
@@ -53,20 +57,16 @@ def read_lsp(source: Source) -> Converted:
     return Converted(LSP_PERSON, {name: people for name, people in splits.items() if people}, notes)
 
 
-def _people(joints: Floats, digits: int, broken: BrokenPeople, *, hidden: bool) -> list[ConvertedPerson | None]:
-    """People of joints (N, 14, 3), None for a broken one; the third number flags a hidden joint, or a labelled one."""
+def _people(joints: Floats, name: str, broken: BrokenPeople, *, hidden: bool, first: int = 1) -> list[ConvertedPerson]:
+    """The sound people of joints (N, 14, 3); the third number flags a hidden joint, or a labelled one."""
     flags = joints[..., 2]
     visibility = (np.where(flags == 1, 1, 2) if hidden else np.where(flags == 1, 2, 0)).astype(np.uint8)
     xy_photo = np.where((visibility > 0)[..., None], joints[..., :2], 0.0)
-    people: list[ConvertedPerson | None] = [None] * len(joints)
+    people: list[ConvertedPerson] = []
     for row in range(len(joints)):
-        name = f"im{row + 1:0{digits}d}.jpg"
+        photo = name.format(first + row)
         with broken.counted():
             if not np.isin(flags[row], (0, 1)).all():
-                raise Malformed(f"the flag of a joint of {name} is neither 0 nor 1")
-            people[row] = ConvertedPerson(name, xy_photo[row], visibility[row])
+                raise Malformed(f"the flag of a joint of {photo} is neither 0 nor 1")
+            people.append(ConvertedPerson(photo, xy_photo[row], visibility[row]))
     return people
-
-
-def _found(people: list[ConvertedPerson | None]) -> list[ConvertedPerson]:
-    return [person for person in people if person is not None]

@@ -6,28 +6,22 @@ one go, and once stopped after every step and resumed in a new process. Everythi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, read_position
+from shgae.arrays import Array
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, load_checkpoint, section
 from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tables import read_rows
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
-from shgae.execution import Execution, StopFlag
+from shgae.execution import Execution
 from shgae.experiments.resume.trial import Trial, in_new_process, trial_of
 
 _TIMES = ("seconds",)
 """What may differ: how long it took."""
-
-
-class TrialLaunch(Protocol):
-    """How a trial is trained; see :func:`~shgae.experiments.resume.trial.in_new_process`."""
-
-    def __call__(self, trial: Trial, output: Path, *, steps: int | None, resume: bool, stop: StopFlag) -> bool:
-        """Trains, and returns whether it came to its end."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +67,16 @@ class VerifyResumeResult:
         return None
 
 
-def run(path: Path, steps: int, execution: Execution, launch: TrialLaunch = in_new_process) -> VerifyResumeResult:
+def run(
+    path: Path, steps: int, execution: Execution, launch: Callable[..., bool] = in_new_process
+) -> VerifyResumeResult:
     """Repeats a trial of a training whole and in pieces, and compares; removes what it made.
 
     Args:
         path: the folder of a training, finished or interrupted; it is only read.
         steps: about how many steps the trial has.
         execution: device, determinism, threads, progress.
-        launch: how each piece is trained.
+        launch: how each piece is trained, see :func:`~shgae.experiments.resume.trial.in_new_process`.
 
     Raises:
         Refused: no training, its parents are gone, or its training is refused.
@@ -104,13 +100,13 @@ def run(path: Path, steps: int, execution: Execution, launch: TrialLaunch = in_n
 def compare(whole: Path, torn: Path) -> tuple[TrialComparison, ...]:
     """Compares two finished trainings: weights, optimizer, position and history, bit for bit, times aside."""
     best = [load_tensors(run / MODEL) for run in (whole, torn)]
-    last = [load_tensors(run / CHECKPOINT) for run in (whole, torn)]
-    positions = [_timeless(asdict(read_position(run / CHECKPOINT))) for run in (whole, torn)]
+    last, at = zip(*(load_checkpoint(run / CHECKPOINT) for run in (whole, torn)), strict=True)
+    positions = [_timeless(asdict(one)) for one in at]
     histories = [{f"epoch {row['epoch']}": _timeless(row) for row in read_rows(run / HISTORY)} for run in (whole, torn)]
     return (
         _compared("best weights", _bits(best)),
-        _compared("last weights", _bits(last, "model.")),
-        _compared("optimizer", _bits(last, "optimizer.")),
+        _compared("last weights", _bits(section(one, "model.") for one in last)),
+        _compared("optimizer", _bits(section(one, "optimizer.") for one in last)),
         _compared("position", positions),
         _compared("history", histories),
     )
@@ -120,15 +116,8 @@ def _timeless(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in _TIMES}
 
 
-def _bits(runs: Sequence[Mapping[str, Any]], beginning: str = "") -> list[dict[str, Any]]:
-    return [
-        {
-            name.removeprefix(beginning): (str(array.dtype), array.shape, array.tobytes())
-            for name, array in run.items()
-            if name.startswith(beginning)
-        }
-        for run in runs
-    ]
+def _bits(runs: Iterable[Mapping[str, Array]]) -> list[dict[str, Any]]:
+    return [{name: (str(one.dtype), one.shape, one.tobytes()) for name, one in run.items()} for run in runs]
 
 
 def _compared(part: str, runs: Sequence[Mapping[str, Any]]) -> TrialComparison:

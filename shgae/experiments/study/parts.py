@@ -54,6 +54,12 @@ class Study:
     """What was fixed at the study's first call; None before that."""
 
     @property
+    def plan(self) -> StudyPlan:
+        """What was fixed, of a study that is registered."""
+        assert self.registered is not None
+        return self.registered
+
+    @property
     def arms(self) -> tuple[str, ...]:
         """The arms to compare."""
         return chosen_arms(self.config.arms)

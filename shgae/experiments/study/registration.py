@@ -78,47 +78,41 @@ def register(study: Study, *, force: bool) -> Study:
     """
     with locks.waited_for(study.output, PLAN):
         checked = check(study, force=force)
-        assert checked.registered is not None
         path = study.output / PLAN
-        if not path.is_file() or hash_file(path) != checked.registered.sha256:
+        if not path.is_file() or hash_file(path) != checked.plan.sha256:
             if path.is_file():
                 before = STUDY_PLAN.read(path)
                 write_bytes(path.with_name(f"plan-{before.sha256[:12]}.json"), plan_bytes(before))
-            write_bytes(path, plan_bytes(checked.registered))
+            write_bytes(path, plan_bytes(checked.plan))
         return checked
 
 
 def look(study: Study) -> Registered:
     """Writes down that a report with these numbers of seeds is made, and gives what it has to say of its plan."""
-    registered = study.registered
-    if registered is None:
-        raise ValueError("a report is of a registered study")
+    plan = study.plan
     count, runs = len(study.seeds), {arm: len(study.seeds_of(arm)) for arm in study.arms}
     current = None
     with locks.waited_for(study.output, LOOKS):
-        looks = _known(study.output, registered)
-        if registered.primary is not None:
+        looks = _known(study.output, plan)
+        if plan.primary is not None:
             # A look of before is this one if it had as many seeds: its runs were not written down.
             same = (place for place, one in enumerate(looks) if one.seeds == count and one.runs in (None, runs))
             current = next(same, len(looks))
-            looks[current : current + 1] = [Look(count, _level(looks, count, runs, registered), runs)]
+            looks[current : current + 1] = [Look(count, _level(looks, count, runs, plan), runs)]
             write_json(study.output / LOOKS, STUDY_LOOKS.to_json(Looks(tuple(looks))))
-    others = len(registered.other_seeds) or len(registered.seeds)
+    others = len(plan.other_seeds) or len(plan.seeds)
     return Registered(
-        sha256=registered.sha256,
-        primary=registered.primary,
-        margin=registered.margin,
-        seeds=registered.seeds,
-        added_arms=tuple(arm for arm in study.arms if arm not in registered.arms),
-        missing_arms=tuple(arm for arm in registered.arms if arm not in study.arms),
+        sha256=plan.sha256,
+        primary=plan.primary,
+        margin=plan.margin,
+        seeds=plan.seeds,
+        added_arms=tuple(arm for arm in study.arms if arm not in plan.arms),
+        missing_arms=tuple(arm for arm in plan.arms if arm not in study.arms),
         looks=tuple(looks),
         current=current,
-        planned_runs={
-            arm: len(registered.seeds) if arm in (registered.primary or registered.arms) else others
-            for arm in registered.arms
-        },
-        late=registered.late,
-        replaced=registered.replaced,
+        planned_runs={arm: len(plan.seeds) if arm in (plan.primary or plan.arms) else others for arm in plan.arms},
+        late=plan.late,
+        replaced=plan.replaced,
     )
 
 

@@ -34,8 +34,7 @@ from shgae.models.specs import HourglassSpec
 from shgae.option_lists import ARMS, BASELINE, FULL, NONE
 from shgae.plots.style import save_figure
 from shgae.recipes import as_json
-from shgae.reporting.study import conclusion, forest, notes, tables
-from shgae.reporting.study_sizes import sizes_figure, sizes_table
+from shgae.reporting.study import conclusion, forest, notes, sizes_figure, sizes_table, tables
 from shgae.reporting.table import write_pages
 
 
@@ -49,7 +48,6 @@ def report_of(study: Study) -> StudyReport:
         by_arm[arm] = [scores.read(study.scores(arm, seed), people, size) for seed in study.seeds_of(arm)]
     photos = photos_of(people, data, study.split)
     registered = registration.look(study)
-    assert study.registered is not None  # or else no look
     found = differences(
         by_arm,
         photos,
@@ -58,7 +56,7 @@ def report_of(study: Study) -> StudyReport:
         primary=registered.primary or (FULL, NONE),
         without_level=registered.without_level,
         added=registered.added_arms,
-        resamples=study.registered.analysis.resamples,
+        resamples=study.plan.analysis.resamples,
     )
     networks = [open_artifact(study.finetuned(arm, seed)) for arm in study.arms for seed in study.seeds_of(arm)]
     kinds = {arms.arm_of(arm).autoencoder for arm in study.arms}
@@ -135,8 +133,6 @@ def write_report(made: Draft, report: StudyReport, execution: Execution) -> None
 
 def write(study: Study, report: StudyReport, execution: Execution) -> Artifact:
     """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
-    if study.registered is None:
-        raise ValueError("a report is of a registered study")
     output = study.output / "report"
     parents = {"parent": study.model, "data": study.data}
     parents |= {
@@ -153,11 +149,11 @@ def write(study: Study, report: StudyReport, execution: Execution) -> Artifact:
             return old
     how = replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
-        made.write(PLAN, plan_bytes(study.registered))
+        made.write(PLAN, plan_bytes(study.plan))
         write_report(made, report, execution)
         if report.code_sizes:
             save_figure(sizes_figure(report, report.code_sizes), made.file(CODE_SIZES), stamp(execution))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(study, execution)))
         facts = {"split": report.split, "persons": report.persons, "arms": list(study.arms), "seeds": list(study.seeds)}
-        facts |= {"verdict": report.verdict.value, "plan": study.registered.sha256}
+        facts |= {"verdict": report.verdict.value, "plan": study.plan.sha256}
         return made.commit(facts, volatile=(DIFFERENCES, CODE_SIZES, COSTS))

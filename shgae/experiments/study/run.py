@@ -205,8 +205,8 @@ def listing(model: Path, data: Path, output: Path, config: StudyConfig, executio
         )
         for part in parts
     ]
-    sha256 = study.registered.sha256 if study.registered else ""
-    return Listing(sha256, tuple(listed), work.time_left(left, took).removeprefix(", ").removesuffix(" in all"))
+    told = work.time_left(left, took).removeprefix(", ").removesuffix(" in all")
+    return Listing(study.plan.sha256, tuple(listed), told)
 
 
 def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> StudyDryRun:
@@ -278,7 +278,7 @@ def _check_parent(loaded: LoadedHourglass, model: Path) -> None:
 
 
 def _note_looks(study: Study, execution: Execution) -> None:
-    planned = len(study.registered.seeds) if study.registered else 0
+    planned = len(study.plan.seeds)
     if study.primary and planned != len(study.seeds):
         when = "before the planned" if len(study.seeds) < planned else "after the planned"
         execution.progress.note(

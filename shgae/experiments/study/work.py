@@ -94,31 +94,19 @@ def in_turn(work: Work) -> None:
             work.waits()
 
 
-def make(study: Study, part: Part, execution: Execution) -> bool | None:
-    """Makes a part, unless it is there (then False) or another process is making it (then None)."""
-    with locks.held(study.output, study.name_of(part)) as mine:
-        if not mine:
-            return None
-        if part.is_made(execution):
-            return False
-        part.make(execution)
-        return True
-
-
 def _make(work: Work, part: Part) -> bool:
-    execution = work.execution
-    execution.stop.raise_if_set(work.study.output, "the same command again")
-    if locks.is_held(work.study.output, work.study.name_of(part)):
-        return False
-    if part.is_made(execution):
-        work.ends(part, None)
-        return True
-    work.begins(part)
-    begun = time.monotonic()
-    made = make(work.study, part, execution)
-    if made is not None:
-        work.ends(part, time.monotonic() - begun if made else None)
-    return made is not None
+    """Whether the part is there now; not where another process is making it."""
+    study, execution = work.study, work.execution
+    execution.stop.raise_if_set(study.output, "the same command again")
+    with locks.held(study.output, study.name_of(part)) as mine:
+        if mine and part.is_made(execution):
+            work.ends(part, None)
+        elif mine:
+            work.begins(part)
+            begun = time.monotonic()
+            part.make(execution)
+            work.ends(part, time.monotonic() - begun)
+        return mine
 
 
 def needed_for(study: Study, name: str) -> list[Part]:

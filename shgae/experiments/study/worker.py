@@ -17,13 +17,12 @@ from shgae.artifacts.manifest import PLAN
 from shgae.errors import ShgaeError
 from shgae.evaluation.study_registration import STUDY_PLAN
 from shgae.execution import Execution, Progress, StopFlag
+from shgae.experiments.study import locks
 from shgae.experiments.study.parts import Study
-from shgae.experiments.study.work import make
 from shgae.recipes import StudyConfig
 
 HOW = ("device", "deterministic", "workers", "compile", "cuda_graphs", "force")
 """What it is told of the execution."""
-_STATES = {True: "made", False: "kept", None: "busy"}
 
 
 class _Notes(Progress):
@@ -42,7 +41,11 @@ def main() -> int:
         try:
             study = _study(asked)
             part = next(part for part in study.parts() if study.name_of(part) == asked["part"])
-            state = make(study, part, Execution(progress=_Notes(), stop=stop, **{key: asked[key] for key in HOW}))
+            execution = Execution(progress=_Notes(), stop=stop, **{key: asked[key] for key in HOW})
+            with locks.held(study.output, asked["part"]) as mine:
+                state = "busy" if not mine else "kept" if part.is_made(execution) else "made"
+                if state == "made":
+                    part.make(execution)
         except ShgaeError as error:
             said = {"what": error.what, "where": error.where, "why": error.why, "fix": error.fix}
             _say(error={"kind": type(error).__name__, **said})
@@ -54,7 +57,7 @@ def main() -> int:
         except Exception as error:
             _say(error={"kind": "bug", "why": f"{type(error).__name__}: {error}"})
             return 1
-    _say(state=_STATES[state])
+    _say(state=state)
     return 0
 
 

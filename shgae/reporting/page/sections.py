@@ -29,9 +29,7 @@ from shgae.reporting.page.inputs import Given
 from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
 from shgae.reporting.study_cautions import cautions
-from shgae.reporting.study_costs import costs_table
 from shgae.reporting.study_registration import registration
-from shgae.reporting.study_sizes import sizes_table
 from shgae.reporting.table import Grid
 
 _SILENT = Progress()
@@ -162,9 +160,9 @@ def _study(one: Given) -> tuple[Block, ...]:
     said = (study.budget_line(report.budget), *registration(report.registered))
     shown = "PCK against the size of the code, as in the table below."
     curve = _picture(one, CODE_SIZES, shown, "PCK before and after fine-tuning, and of as many components.")
-    costs = [costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))] if one.has(COSTS) else []
+    costs = [study.costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))] if one.has(COSTS) else []
     single = [Details("Single joints", tuple(joints))] if joints else []
-    return (arms, *picture, differences, *single, *map(Text, said), *curve, *sizes_table(report), *costs)
+    return (arms, *picture, differences, *single, *map(Text, said), *curve, *study.sizes_table(report), *costs)
 
 
 def _splice(one: Given) -> tuple[Block, ...]:

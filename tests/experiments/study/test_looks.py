@@ -29,7 +29,7 @@ def look(folder: Path, plan: StudyPlan, runs: Mapping[str, int] | int) -> Regist
     """At a report with so many seeds of each arm."""
     each = dict.fromkeys(plan.arms, runs) if isinstance(runs, int) else dict(runs)
     called = SimpleNamespace(
-        registered=plan,
+        plan=plan,
         output=folder,
         arms=tuple(each),
         seeds=range(each["none"]),
