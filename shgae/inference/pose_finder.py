@@ -22,7 +22,7 @@ from shgae.errors import Refused
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import perfect_height, target_sigma
 from shgae.inference.device import sound_model
-from shgae.metrics.nms import oks_nms
+from shgae.metrics.oks import oks_nms
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import PredictConfig
 
@@ -233,7 +233,7 @@ class PoseFinder:
 
 
 def without_doubles(row: Row, joints: Sequence[str], limit: float, sigmas: Floats | None) -> Row:
-    """A photo's row without the people that :func:`~shgae.metrics.nms.oks_nms` drops, counted as ``suppressed``.
+    """A photo's row without the people that :func:`~shgae.metrics.oks.oks_nms` drops, counted as ``suppressed``.
 
     Those that remain no longer say which annotation they are of: one of two boxes of a person may be gone. ``limit`` is
     the highest OKS at which two people of K joints are kept, ``sigmas`` its own, (K,); None takes COCO's.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shgae.artifacts.hashing import is_sha256
+from shgae.evaluation.official import NAMES
 from shgae.evaluation.report import EvaluationReport, Pair, Row
 from shgae.evaluation.trainings import Control
-from shgae.metrics.official import NAMES
-from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
 from shgae.reporting.error_kinds import error_tables, joint_error_tables

@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from shgae.analysis.latent.clusters import Clusters, ClusterVerdict
-from shgae.analysis.latent.report import Condition, Drawn
-from shgae.analysis.latent.traversals import STEPS
+from shgae.analysis.latent.report import STEPS, Condition, Drawn
 from shgae.arrays import Floats32
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import Crops

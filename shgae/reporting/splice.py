@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from shgae.analysis.effects import Measure, Recovered
-from shgae.analysis.splice.report import BASELINES, Side, SpliceReport
-from shgae.analysis.splice.verdicts import LEADING, asked_about
+from shgae.analysis.splice.report import BASELINES, LEADING, Side, SpliceReport, asked_about
 from shgae.metrics.reconstruction import Fidelity
 from shgae.reporting.table import Grid, fvu, interval_points, number, people_title, percent
 from shgae.wording import counted, whole
