@@ -69,8 +69,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _shgae(
     _version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Does an autoencoder in the bottleneck of a Stacked Hourglass earn its place?
@@ -85,9 +84,7 @@ def command_tree() -> Any:
     return _tree_of(app)
 
 
-@functools.cache  # typer takes a while for it
-def _tree_of(one: typer.Typer) -> Any:
-    return typer.main.get_command(one)
+_tree_of = functools.cache(typer.main.get_command)  # typer takes a while for it
 
 
 def main(argv: Sequence[str] | None = None) -> int:

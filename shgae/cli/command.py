@@ -27,15 +27,7 @@ from shgae.cli.fields import stage_of
 from shgae.cli.inputs import as_typed, check_paths
 from shgae.cli.interrupts import arm
 from shgae.cli.needs import check_needs
-from shgae.cli.options import (
-    RECIPE_OPTIONS,
-    SHOW_OPTIONS,
-    Parameter,
-    config_options,
-    given,
-    modernized,
-    run_options,
-)
+from shgae.cli.options import RECIPE_OPTIONS, SHOW_OPTIONS, Parameter, config_options, given, modernized, run_options
 from shgae.errors import Refused, ShgaeError
 from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
 

@@ -58,10 +58,7 @@ class Dropped:
 
 
 def people_sheet(
-    people: Sequence[Sequence[View]],
-    dropped: Sequence[Dropped] | None,
-    skeleton: Skeleton,
-    heading: str,
+    people: Sequence[Sequence[View]], dropped: Sequence[Dropped] | None, skeleton: Skeleton, heading: str
 ) -> Figure:
     """Draws a sheet: people (at least one), each with the same number of views next to each other, and a table of those
     who were dropped, if they are given."""
