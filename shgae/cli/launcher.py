@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -113,13 +113,13 @@ def _environment(environment: dict[str, str], rank: int, size: int, folder: Path
 
 
 def _start(command: Sequence[str], environment: dict[str, str], aside: Path | None) -> subprocess.Popen[bytes]:
-    with ExitStack() as stack:
+    with aside.open("wb") if aside else nullcontext() as said:
         return subprocess.Popen(
             args=command,
             env=environment,
             stdin=subprocess.PIPE,  # ends when we do: they notice
-            stdout=None if aside is None else subprocess.DEVNULL,
-            stderr=None if aside is None else stack.enter_context(aside.open("wb")),
+            stdout=subprocess.DEVNULL if aside else None,
+            stderr=said,
             start_new_session=True,  # a Ctrl-C comes once, through us
         )
 

@@ -133,7 +133,7 @@ Given = Annotated[
         parser=NamedFile.parse,
         help="Reconstructions by another program (.safetensors), and what to call them; may be repeated.",
     ),
-    NamedFiles("reconstruction"),
+    NamedFiles(),
 ]
 
 

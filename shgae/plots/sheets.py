@@ -132,15 +132,8 @@ def _draw(figure: Figure, view: View, skeleton: Skeleton, left: float, top: floa
 
 def _table(figure: Figure, dropped: Sequence[Dropped], top: float) -> None:
     """People, split, reason and examples; of the last column as many as fit."""
-    _text(
-        figure,
-        _EDGE,
-        top,
-        "People that were left out (their photos are not stored)",
-        _ALL,
-        fontsize=9,
-        fontweight="bold",
-    )
+    title = "People that were left out (their photos are not stored)"
+    _text(figure, _EDGE, top, title, _ALL, fontsize=9, fontweight="bold")
     top += 1.3 * _LINE
     if not dropped:
         _text(figure, _EDGE, top, "nobody", _ALL, fontsize=8)
