@@ -39,7 +39,6 @@ class _SectionedGroup(TyperGroup):
     """Lists the commands in sections, in the order of their registration."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Writes each command under the heading of its section."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, command in self.commands.items():
             section = getattr(command, "rich_help_panel", None) or "Commands"

@@ -108,12 +108,10 @@ class _Terminal:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> None:
-        """See :class:`io.TextIOBase`."""
         with suppress(OSError):
             self._stream.write(text)
 
     def flush(self) -> None:
-        """See :class:`io.TextIOBase`."""
         with suppress(OSError):
             self._stream.flush()
 

@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from shgae.artifacts.disk_space import DryRun, readable
 from shgae.cli.command import Outcome, near
-from shgae.cli.progress.epochs import NAMES, SCALES
+from shgae.cli.progress.tracked import NAMES, SCALES
 from shgae.errors import printable
 from shgae.evaluation.study_costs import StudyCosts
 from shgae.evaluation.study_report import StudyReport

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -44,12 +44,9 @@ def annotated(crops: Crops, rows: Rows, *, is_ranked: bool = False) -> list[list
 def dropped_of(data: Artifact) -> list[Dropped]:
     """Those that ``prepare`` left out, by split and reason; the most frequent reason comes first."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    count: Counter[tuple[str, str]] = Counter()
     for row in all_people(data):
         if row.get("reason") is not None:
-            key = str(row.get("source")), row["reason"]
-            count[key] += 1
-            if count[key] <= _EXAMPLES:
-                found[key].append(f"{row.get('annotation_id')} in {row.get('file_name') or 'none'}")
-    ordered = sorted(count, key=lambda key: (-count[key], key))
-    return [Dropped(*key, count[key], tuple(found[key])) for key in ordered]
+            example = f"{row.get('annotation_id')} in {row.get('file_name') or 'none'}"
+            found[str(row.get("source")), row["reason"]].append(example)
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [Dropped(*key, len(people), tuple(people[:_EXAMPLES])) for key, people in ordered]

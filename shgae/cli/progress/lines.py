@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from shgae.cli.progress.epochs import epoch_line
-from shgae.cli.progress.tracked import Tracked
+from shgae.cli.progress.tracked import Tracked, epoch_line
 from shgae.errors import printable
 
 _FIRST, _EVERY = 3.0, 10.0

@@ -21,8 +21,6 @@ _LOSSES = ("train_loss", "val_loss")
 
 @dataclass(frozen=True)
 class _Run:
-    """One training."""
-
     given: Given
     rows: tuple[Mapping[str, float], ...]
     """What is not finite in the file is not a number here."""
