@@ -163,13 +163,7 @@ def _end(error: BaseException, words: list[str]) -> int:
 
 
 def usage_line(error: typer.TyperException, words: list[str], commands: dict[str, Any]) -> str:
-    """One line: what is wrong, and the help to read.
-
-    Args:
-        error: the parser's.
-        words: the command line.
-        commands: the parser's commands, by name.
-    """
+    """What the parser refuses in the words of a command line, and the help to read; ``commands`` are the parser's."""
     name = words[0] if words[0] in commands else ""
     why = error.format_message()
     for pattern, plain in _WORDS:

@@ -126,11 +126,8 @@ def _start(command: Sequence[str], environment: dict[str, str], aside: Path | No
 
 @contextmanager
 def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[float]]:
-    """Signals that ask to stop go on to all processes; that the terminal was closed, as SIGTERM and once.
-
-    Yields:
-        the times at which they were asked.
-    """
+    """Signals that ask to stop go on to all processes; that the terminal was closed, as SIGTERM and once. Yields the
+    times at which they were asked."""
     asked: list[float] = []
     hung_up = False
 
@@ -157,8 +154,7 @@ def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[flo
 def _wait(started: Sequence[subprocess.Popen[bytes]], asked: Sequence[float]) -> list[int]:
     """Until all have ended; once one has failed, the others have :data:`GRACE`, once asked to stop :data:`PATIENCE`.
 
-    Returns:
-        the ranks that failed, the first to fail first: what befell the others is likely to follow from it.
+    Returns the ranks that failed, the first to fail first: what befell the others is likely to follow from it.
     """
     failed_at: float | None = None
     failed: list[int] = []
@@ -189,11 +185,7 @@ def _aside(folder: Path, rank: int) -> Path:
 def _verdict(codes: Sequence[int], order: Sequence[int], said: Sequence[Path], command: str) -> int:
     """The exit code of all, and the line of the process that failed first, unless rank 0 has said it itself.
 
-    Args:
-        codes: each process's return code.
-        order: the ranks that failed, in the order in which they did.
-        said: where each one's standard error lies.
-        command: the first word of the command line.
+    ``order`` has the ranks that failed, in the order in which they did; ``said`` is where standard errors lie.
     """
     from shgae.cli.console import error_line
 

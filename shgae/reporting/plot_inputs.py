@@ -58,28 +58,21 @@ def read_inputs(paths: Sequence[Path]) -> PlotInputs:
         Refused: an input is given twice, holds nothing to draw, or was changed.
     """
     found = PlotInputs()
-    places = [_place(path) for path in paths]
+    # Of a study's folder its report is meant, of an artefact that is not there yet what it will be.
+    places = [begun[0] if (begun := unfinished(path)) else report_of(path) for path in paths]
     real = [os.path.realpath(path) for path in places]
     twice = [path for i, path in enumerate(places) if real[i] in real[:i]]
     if twice:
         raise Refused("input", twice[0], "given twice", "each once")
-    begun = [unfinished(path) for path in places]
-    complete = [None if one else open_artifact(path, verify=False) for path, one in zip(places, begun, strict=True)]
+    halves = [unfinished(path) for path in places]
+    complete = [None if one else open_artifact(path, verify=False) for path, one in zip(places, halves, strict=True)]
     folders = [folder_of(one) if one else Path(path) for one, path in zip(complete, real, strict=True)]
-    for name, artifact, half in zip(shortest_ends(folders), complete, begun, strict=True):
+    for name, artifact, half in zip(shortest_ends(folders), complete, halves, strict=True):
         if artifact:
             _read_complete(found, artifact, name)
         elif half:
             _read_unfinished(found, *half, name)
     return found
-
-
-def _place(path: Path) -> Path:
-    """The artefact that is meant: of a study's folder its report, of one that is not there yet what it will be."""
-    begun = unfinished(path)
-    if begun:
-        return begun[0]
-    return report_of(path)
 
 
 def _read_complete(found: PlotInputs, artifact: Artifact, name: str) -> None:

@@ -237,11 +237,7 @@ def _predictions(one: Given) -> tuple[Block, ...]:
 
 
 def _picture(one: Given, name: str, alt: str, caption: str) -> tuple[Block, ...]:
-    """A picture file of an artefact; nothing where it lacks the file.
-
-    Raises:
-        Refused: it is not a picture, or an SVG that is too large for a page.
-    """
+    """A picture file of an artefact; nothing where it lacks the file."""
     if not one.has(name):
         return ()
     with one.artifact.open(name) as file:
