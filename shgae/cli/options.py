@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from shgae.cli.fields import defaults, help_of, stage_of
+from shgae.cli.fields import defaults, help_of, stage_of, stages
 from shgae.cli.inputs import Folder, NamedFile, NamedFiles, NewFolder
 from shgae.config import ConfigField, Limit, fields_of, within
 from shgae.errors import Refused
 from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, Execution
-from shgae.recipes import JOINT_MISMATCH, RecipeName
+from shgae.recipes import RecipeName
 
 _METHOD, _SHOWING = "Method", "Showing"
 _SHORT = {"batch_size": "-b", "seed": "-s", "device": "-d", "workers": "-j"}
@@ -48,12 +48,12 @@ class OldSpelling:
 
 
 OLD_SPELLINGS = (
-    OldSpelling("finetune", "train", "trainable"),
-    OldSpelling("finetune", "joints", "joint-mismatch", JOINT_MISMATCH.now),
-    OldSpelling("evaluate", "draws", "resamples"),
-    OldSpelling("rate", "ks", "components"),
-    OldSpelling("analyze", "tried", "unit-people"),
-    OldSpelling("analyze", "walks", "traversals"),
+    *(
+        OldSpelling(stage.replace("_", "-"), field.stored.name, field.option, field.stored.now)
+        for stage, config in stages().items()
+        for field in fields_of(config)
+        if field.stored.name != field.name
+    ),
     OldSpelling("plot", "from", "from-epoch"),
 )
 """What still works, unlisted, with a note. One that its command has under the old name only is none yet."""
