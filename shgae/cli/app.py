@@ -25,6 +25,7 @@ from shgae.execution import RENDEZVOUS
 from shgae.wording import listed
 
 BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + getattr(signal, "SIGPIPE", 13)
+_AGAIN = "the same command (with --resume where it has one)"
 _WORDS = (
     (r"Value error, ", ""),
     (r"Input should be a valid integer.*", "not a whole number"),
@@ -151,7 +152,7 @@ def _end(error: BaseException, words: list[str]) -> int:
     options = frozenset(flags(group.commands[words[0]])) if words[0] in group.commands else frozenset()
     error = device_fault(error, words[0], resumed="--resume" in words, options=options) or error
     if isinstance(error, OSError):
-        error = _no_path(error) or _disk_error(error)
+        error = _os_fault(error)
     if isinstance(error, PeerLost) and RENDEZVOUS in os.environ:
         set_aside(error)
         return LOST
@@ -182,25 +183,19 @@ def flags(command: Any) -> Iterator[str]:
         yield from (*parameter.opts, *parameter.secondary_opts)
 
 
-def _no_path(error: OSError) -> Refused | None:
-    """Of a path that no disk could have, or that leads through a file or ends in what is another kind of thing: the
-    input's fault, no fault of the disk."""
+def _os_fault(error: OSError) -> ShgaeError:
+    """The disk's fault; but of a path that no disk could have, or that leads through a file or ends in what is another
+    kind of thing, the input's."""
     if error.errno == errno.ENOENT and error.filename is None:  # of the calls without a path, getcwd() alone says so
         return Refused("path", "the current folder", "it is not there any more", "cd to one that is")
-    if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
-        return None
-    where = error.filename2 or error.filename  # of a rename, the name that was wanted
-    return Refused("path", shortened(str(where), 100), str(error.strerror).lower(), "check the path")
-
-
-def _disk_error(error: OSError) -> DiskError:
+    if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+        where = error.filename2 or error.filename  # of a rename, the name that was wanted
+        return Refused("path", shortened(str(where), 100), str(error.strerror).lower(), "check the path")
     fixes = {
-        errno.ENOSPC: "make room, then the same command (with --resume where it has one)",
-        errno.EDQUOT: "make room, then the same command (with --resume where it has one)",
-        errno.EACCES: "check the permissions there, or another place",
-        errno.EPERM: "check the permissions there, or another place",
+        **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), f"make room, then {_AGAIN}"),
+        **dict.fromkeys((errno.EACCES, errno.EPERM), "check the permissions there, or another place"),
         errno.EROFS: "another --output",
     }
     why = error.strerror or str(error) or type(error).__name__
-    fix = fixes.get(error.errno or 0, "look at that place, then the same command (with --resume where it has one)")
+    fix = fixes.get(error.errno or 0, f"look at that place, then {_AGAIN}")
     return DiskError("disk or I/O", error.filename or "a file", why, fix)

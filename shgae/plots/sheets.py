@@ -18,8 +18,6 @@ from shgae.plots.poses import View, draw_person
 from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
-Picture = Floats32
-
 _COLUMNS = 8
 """Pictures next to each other, at most, unless a person has more."""
 _PANEL, _GAP, _BETWEEN, _TITLE = 1.5, 0.06, 0.22, 0.26
@@ -84,7 +82,7 @@ def people_sheet(
     return figure
 
 
-def with_maps(picture: Picture, maps: Picture, skeleton: Skeleton) -> Picture:
+def with_maps(picture: Floats32, maps: Floats32, skeleton: Skeleton) -> Floats32:
     """A crop with its target maps over it, each in the colour of its joint's side.
 
     Args:

@@ -15,7 +15,6 @@ from shgae.plots.sheets import Dropped, people_sheet
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
 
-Rows = Ints
 _PEOPLE, _EXAMPLES = 8, 3
 
 
@@ -27,12 +26,12 @@ def small_sheet(data: Artifact) -> Figure:
     return people_sheet(annotated(crops, rows), dropped_of(data), skeleton, heading)
 
 
-def drawn_rows(people: int, most: int, seed: int) -> Rows:
+def drawn_rows(people: int, most: int, seed: int) -> Ints:
     """(n,) rows that the seed draws, in the split's order: ``most`` of them, or all."""
     return np.sort(np.random.default_rng(seed).permutation(people)[:most])
 
 
-def annotated(crops: Crops, rows: Rows, *, is_ranked: bool = False) -> list[list[View]]:
+def annotated(crops: Crops, rows: Ints, *, is_ranked: bool = False) -> list[list[View]]:
     """The crop of each of these people (n,) with its joints; ranked ones are numbered."""
     people, pictures = crops.people, crops.filled(rows).astype(np.float32) / 255
     titles = [f"annotation {people.annotation_id[row]}" for row in rows]
