@@ -28,9 +28,9 @@ def joint_bars(report: EvaluationReport, title: str, looks: Looks | None = None)
         axes = figure.subplots()
         for number, model in enumerate(models):
             _bars(axes, report, number, (looks or {}).get(model.name, number))
-        labels = [
-            f"{legible(joint.replace('_', ' '), _MOST_JOINT)} ({models[0].joints[joint].count:,})" for joint in joints
-        ]
+        names = [legible(joint.replace("_", " "), _MOST_JOINT) for joint in joints]
+        counts = [models[0].joints[joint].count for joint in joints]
+        labels = [f"{name} ({count:,})" for name, count in zip(names, counts, strict=True)]
         axes.set_yticks(range(len(joints) + 1), [_ALL, *labels])
         axes.set_ylim(len(joints) + 0.55, -0.55)
         axes.axhline(0.5, color="#555555", lw=0.6)
