@@ -23,7 +23,7 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
             *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED"),
             *("unable to find an engine", "Unable to find a valid cuDNN algorithm", "No valid execution plans"),
         ),
-        *("memory", "there is not enough of it", "a smaller --batch-size"),
+        *("memory", "there is not enough of it", ""),
     ),
     (
         ("can't start new thread", "pthread_create", "Resource temporarily unavailable", "Thread creation failed"),
@@ -66,11 +66,7 @@ def device_fault(
 ) -> ShgaeError | None:
     """The end that an error of torch's or of the system's stands for; None for any other error.
 
-    Args:
-        error: as it was raised.
-        command: the first word of the command line.
-        resumed: whether a run is continued, of which no option may be changed.
-        options: those of the command, with their dashes; only these are advised.
+    No option of a run that is ``resumed`` may be changed; only ``options``, those of the command, are advised.
     """
     where, text = f"shgae {command}", str(error)
     if isinstance(error, MemoryError):

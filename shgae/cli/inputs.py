@@ -67,17 +67,14 @@ class NamedFile(NamedTuple):
 
 @dataclass(frozen=True)
 class NamedFiles:
-    """Stands in the annotation of a parameter that takes several of :class:`NamedFile`."""
-
-    what: str
-    """What an error calls one."""
+    """Stands in the annotation of a parameter that takes reconstructions, several of :class:`NamedFile`."""
 
     def check(self, one: NamedFile) -> None:
         """Raises :class:`Refused` where there is no such file, or it cannot be called that."""
         from shgae.artifacts.reconstructions import check_name
 
         check_name(one.name)
-        File(self.what).check(one.path)
+        File("reconstruction").check(one.path)
 
 
 @dataclass(frozen=True)

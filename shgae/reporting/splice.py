@@ -63,10 +63,7 @@ def recovered_table(report: SpliceReport) -> Grid:
         title=f"Sensitivity: what {', '.join(shown)} and the mean recover of the cost of each baseline, %",
         headings=("measure", *(f"{name} of {baseline}" for name, baseline in columns)),
         rows=tuple(
-            (
-                f"{heading}, {side}",
-                *(_recovered(found, name, baseline, measure) for name, baseline in columns),
-            )
+            (f"{heading}, {side}", *(_recovered(found, name, baseline, measure) for name, baseline in columns))
             for side, found in report.sides
             for measure, heading in _MEASURES.items()
         ),
