@@ -169,8 +169,8 @@ def run(
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
     """Those that are networks, by their place; raises :class:`Refused` if one does not fit the data."""
     networks = {i: load_hourglass(path) for i, path in enumerate(models) if not path.is_file()}
-    for i, model in networks.items():
-        check_fits(model.artifact.facts, prepared, models[i], execution.progress)
+    for model in networks.values():
+        check_fits(model.artifact, prepared, execution.progress)
     return networks
 
 
