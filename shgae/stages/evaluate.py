@@ -134,7 +134,7 @@ def run(
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     rules = rules.of(crops.people, prepared, config.split, execution.progress)
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
-    read = partial(_read, prepared=prepared, crops=crops, split=config.split, rules=rules, execution=execution)
+    read = partial(_read, prepared=prepared, crops=crops, rules=rules, execution=execution)
     names = _names(models)
     sources = [networks.get(i) or read(path, names[i]) for i, path in enumerate(models)]
     device, config = placed(config, execution, quiet=not networks)
@@ -142,10 +142,9 @@ def run(
         with determinism(execution.deterministic):
             scored, predicted = score(sources, names, config, device)
         return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, None)
-    files = {name: one for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
-    hashes = {name: file.sha256 for name, file in files.items()}
+    hashes = {name: one.sha256 for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
     parents = {"data": prepared} | {f"model {i + 1}": model.artifact for i, model in networks.items()}
-    inputs = [*(file.path for file in files.values()), *(path for path in (sigmas, official) if path)]
+    inputs = [path for path in (*models, sigmas, official) if path and path.is_file()]
     # Begun before the work, so that an output that cannot be made is refused at once.
     with (
         new_artifact(
@@ -175,13 +174,12 @@ def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> d
 
 
 def _read(
-    path: Path, name: str, prepared: Artifact, crops: Crops, split: str, rules: _Rules, execution: Execution
+    path: Path, name: str, prepared: Artifact, crops: Crops, rules: _Rules, execution: Execution
 ) -> PredictionFile:
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
     joints = prepared.facts["skeleton"]["names"]
     sigmas = sigmas_for(joints, None) if rules.sigmas is None else rules.sigmas
-    whole, category = read_people(prepared, split), prepared.facts["category_id"]
-    file = read_predictions(path, name, crops, whole, sigmas, category)
+    file = read_predictions(path, name, crops, sigmas, prepared.facts["category_id"])
     for note in file.notes():
         execution.progress.note(note)
     return file
