@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shgae.artifacts.input_file import check_input, typed_path
+from shgae.artifacts.input_file import open_input, typed_path
 from shgae.errors import Refused
 
 
@@ -46,8 +46,8 @@ class File:
     """What it should be, where it is a folder."""
 
     def check(self, path: Path) -> None:
-        """Raises :class:`Refused` where there is no such file, or one without an end, such as a FIFO."""
-        check_input(path, self.what, self.wanted)
+        """Raises :class:`Refused` where there is no such file, or it may not be read, or has no end, such as a FIFO."""
+        open_input(path, self.what, wanted=self.wanted).close()
 
 
 class NamedFile(NamedTuple):

@@ -169,7 +169,6 @@ def read_predictions(
     source: Source,
     name: str,
     crops: Crops,
-    whole: PeopleTable,
     sigmas: Floats | None = None,
     category_id: int | None = None,
 ) -> PredictionFile:
@@ -184,14 +183,13 @@ def read_predictions(
         source: the JSON.
         name: of the predictor in the report.
         crops: the people to be scored.
-        whole: the people of the whole split, of whom those may be a part.
         sigmas: (K,) of OKS; None where the joints have none.
         category_id: of the people; an entry that names another is refused. None takes any.
 
     Raises:
         Refused: no such file, no JSON, an entry is broken, a person has none or several, or OKS has no sigmas.
     """
-    path, joints = path_of(source), whole.visibility.shape[1]
+    path, whole, joints = path_of(source), crops.whole, crops.whole.visibility.shape[1]
     entries, sha256 = strict_json.read(source, "predictions", _FIX, each=with_whole, constant=float)
     try:
         check_entries(entries, joints, category_id)

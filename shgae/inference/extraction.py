@@ -140,7 +140,7 @@ class Extraction:
 
     def _end(self) -> NoReturn:
         """Ends it after a signal, when everything that was finished lies on the disk."""
-        is_kept = self._world.broadcast(self._draft.holds_files())
+        is_kept = self._world.broadcast(bool(self._draft.files()))
         fix = "the same command with --resume" if is_kept else "the same command again"
         self._execution.stop.raise_if_set(self._draft.path, fix, saved=is_kept)
         raise AssertionError("nobody asked to stop")

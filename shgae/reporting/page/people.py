@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from shgae.arrays import Floats
-from shgae.artifacts.crops import ALL_PEOPLE, Crops, photo_names, read_people
+from shgae.artifacts.crops import ALL_PEOPLE, Crops, photo_names
 from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
 from shgae.evaluation.extremes import ScoredPeople, extremes
@@ -135,9 +135,8 @@ def _open(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) -> 
     artifact = data.artifact
     crops = Crops(artifact, split, evaluation.artifact.config.get("limit"))
     skeleton = Skeleton.from_json(artifact.facts["skeleton"])
-    whole = read_people(artifact, split)
     files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]
-    found = [read_predictions(file, name, crops, whole) for file, name in zip(files, pair, strict=True)]
+    found = [read_predictions(file, name, crops) for file, name in zip(files, pair, strict=True)]
     people = people_of(crops, skeleton)
     scored = ScoredPeople(tuple(one.predictions for one in found), people)
     return _Drawn(scored, crops, skeleton, photo_names(artifact, split))
