@@ -35,7 +35,7 @@ from shgae.execution import StopFlag
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
 from shgae.models.foreign_kinds import BEGINNING, other_kind, reason
 from shgae.models.foreign_objects import FOUND, Form, is_harmless, stand_in, wanted
-from shgae.models.foreign_tensors import STATE_DICT, FoundTensors, as_weights, find_network
+from shgae.models.foreign_tensors import STATE_DICT, as_weights, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, shared_names, tensor_shapes
 
@@ -77,11 +77,8 @@ class ForeignModel:
 
 
 def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
-    """Reads a ``.pth`` or ``.safetensors`` file of a known family, with its sizes taken from its shapes.
-
-    Args:
-        path: the file.
-        stop: the wish to stop, heard while it is read.
+    """Reads a ``.pth`` or ``.safetensors`` file of a known family, with its sizes taken from its shapes; the wish to
+    stop is heard meanwhile.
 
     Raises:
         Interrupted: a signal came.
@@ -109,10 +106,7 @@ class StateDict(NamedTuple):
 def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) -> StateDict:
     """Reads the state dict of an hourglass of ours that was trained on elsewhere: ``model.state_dict()``.
 
-    Args:
-        path: ``.pth`` or ``.safetensors``; names may begin with what DataParallel and the like put before them.
-        spec: the network that it must fit.
-        stop: as of :func:`read_foreign`.
+    As :func:`read_foreign`; it must fit the spec. Names may begin with what DataParallel and the like put before them.
 
     Raises:
         Refused: as :func:`read_foreign`; or stacks that share an autoencoder have different weights for it.
@@ -245,9 +239,10 @@ def _child(parent: int, memory: int, kind: str) -> int:
 def _answer(source: IO[bytes], kind: str) -> tuple[int, bytes]:
     """The exit code, and a line (where the network was, its names), then its tensors; or why not, and a fix."""
     try:
-        tensors, note, chosen = _network(_load(source, kind), os.fstat(source.fileno()).st_size)
-        line = json.dumps([note, chosen, list(tensors)]) + "\n"
-        return 0, line.encode() + safetensors.torch.save(tensors)
+        tensors, note, chosen = find_network(_load(source, kind))
+        weights = as_weights(tensors, os.fstat(source.fileno()).st_size)
+        line = json.dumps([note, chosen, list(weights)]) + "\n"
+        return 0, line.encode() + safetensors.torch.save(weights)
     except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
         source.seek(0)
         why, fix = reason(error, source.read(BEGINNING))
@@ -273,12 +268,6 @@ def _load(source: IO[bytes], kind: str = "") -> object:
                 raise
             tried.add((path, form))
             named[path] = stand_in(path, form)
-
-
-def _network(loaded: object, size: int | None = None) -> FoundTensors:
-    """The network in a checkpoint, its tensors as weights; ``size`` is that of its file."""
-    found = find_network(loaded)
-    return found._replace(tensors=as_weights(found.tensors, size))
 
 
 if __name__ == "__main__":

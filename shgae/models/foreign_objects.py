@@ -114,7 +114,7 @@ def class_of(value: object) -> str:
 
 
 def attributes_of(value: object) -> dict[str, Any]:
-    """What a file gave a stand-in of somebody's own class beside items."""
+    """What a file gave a stand-in of somebody's own class next to items."""
     return vars(value) if type(value) is Counter else {}
 
 

@@ -105,9 +105,7 @@ def _no_tensor(loaded: object) -> AmbiguousNetwork:
 def as_weights(tensors: Mapping[str, Tensor], size: int | None = None) -> dict[str, Tensor]:
     """Tensors as a network takes them: each whole and of its own, float32 (counters: int64), and finite.
 
-    Args:
-        tensors: as they lie in a checkpoint.
-        size: bytes of its file; they may claim no more than it holds. None looks at no bound.
+    They may claim no more than their file holds, which has ``size`` bytes; None looks at no bound.
 
     Raises:
         NotPlain: one is sparse, complex, quantised, without numbers, or holds numbers that no weight can have.

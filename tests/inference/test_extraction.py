@@ -199,7 +199,7 @@ def test_shards_that_an_earlier_run_kept_are_counted_and_not_computed_again(tmp_
 
 
 def test_where_nothing_was_kept_there_is_nothing_to_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Draft, "holds_files", lambda _: False)
+    monkeypatch.setattr(Draft, "files", lambda _: {})
     with pytest.raises(Interrupted) as ended:
         extracted(tmp_path / "out", People(15), Network(), stop=StopAfter(1))
     assert "--resume" not in ended.value.fix
@@ -237,7 +237,7 @@ def test_nothing_is_kept_before_the_files_that_it_was_read_from_are_checked(
     refusing, left = People(10), list[bool]()
     refusing.refuses = True
     with pytest.raises(Refused):
-        extracted(tmp_path / "other", refusing, Network(), then=lambda draft: left.append(draft.holds_files()))
+        extracted(tmp_path / "other", refusing, Network(), then=lambda draft: left.append(bool(draft.files())))
     assert left == [False]
 
 
@@ -306,7 +306,7 @@ def some_small(share: float, scale: float) -> Floats:
 def test_numbers_that_fp16_would_round_to_nothing_end_it_with_the_way_out(tmp_path: Path, scale: Any) -> None:
     with pytest.raises(Diverged, match=r"% of the numbers of a batch are below 6.1e-05, .*") as diverged:
         extracted(tmp_path / "half", People(6), Network(scale=scale), dtype="fp16")
-    assert (diverged.value.fix, diverged.value.exit_code) == ("--dtype fp32", 4)
+    assert "--dtype fp32" in diverged.value.fix and diverged.value.exit_code == 4
     extracted(tmp_path / "whole", People(6), Network(scale=scale))
 
 
