@@ -8,11 +8,13 @@ in a file, in Python.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import math
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -20,6 +22,9 @@ from shgae.errors import Refused, quoted
 
 Number = TypeVar("Number", int, float)
 _MOST = 2**63 - 1
+_SWITCHES = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+"""What texts and numbers mean where true or false is wanted."""
+_LONGEST_WORD = 60
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -85,6 +90,19 @@ def some(name: str, given: Sequence[Any]) -> None:
 def as_python(value: Any) -> Any:
     """A number of numpy, or a tensor of one number, as Python's own; anything else as it is."""
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
+def closest(value: Any, choices: Iterable[Any]) -> str:
+    """The choice that is written most like a value, or the number next to one; empty where none is near."""
+    words = [str(choice) for choice in choices]
+    if type(value) in (int, float) and all(word.isdecimal() for word in words):
+        return min(words, key=lambda word: abs(int(word) - value))
+    near = difflib.get_close_matches(value[:_LONGEST_WORD].casefold(), words, 1) if isinstance(value, str) else []
+    return near[0] if near else ""
+
+
+def _said(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _shown(number: float) -> str:
@@ -187,14 +205,34 @@ class ConfigField:
         return self.limit.example if self.limit else {bool: "true", str: "..."}.get(self.kind, "1")
 
     def nearest(self, value: Any) -> str:
-        """A value that is allowed, in place of one that is not: the next number, else the default, or an example."""
-        value, other = as_python(value), self.example
-        if self.kind is not str and not self.choices and self.default is not None:
-            other = f"{self.default:g}" if self.kind is float else f"{self.default}".lower()
+        """A value that is allowed in place of one that is not: what was meant, the next, the default, an example."""
+        value, other = self._meant(as_python(value)), self.example
+        try:
+            return _said(self.check(value))
+        except ValueError:
+            if self.choices:
+                return closest(value, self.choices) or other
+        if self.kind is not str and self.default is not None:
+            other = f"{self.default:g}" if self.kind is float else _said(self.default)
         if not self.limit:
             return other
         has_part = self.kind is int and isinstance(value, float) and math.isfinite(value)
         return self.limit.nearest(int(value) if has_part else value, other)
+
+    def _meant(self, value: Any) -> Any:
+        """A text read as the field's kind, a list as the text that it is with commas; anything else as it is."""
+        if self.kind is str and isinstance(value, list | tuple):
+            return ",".join(map(str, value))
+        word = str(value).strip().casefold()
+        if self.kind is bool:
+            return _SWITCHES.get(word, value)
+        choices = [choice for choice in self.choices if str(choice).casefold() == word]
+        if choices or not isinstance(value, str):
+            return choices[0] if choices and value is not None else value
+        for kind in (int, float) if self.kind is not str else ():
+            with suppress(ValueError):
+                return kind(word)
+        return value.strip()
 
     def assigned(self, name: str, value: Any = None) -> str:
         """:meth:`nearest` as a line of a config file or of Python, under that name."""

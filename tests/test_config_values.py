@@ -11,7 +11,7 @@ import torch
 
 from shgae.config import Config, fields_of
 from shgae.errors import Refused
-from shgae.recipes import AutoencoderConfig, PrepareConfig, TrainConfig
+from shgae.recipes import AutoencoderConfig, PrepareConfig, RateConfig, TrainConfig
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,26 @@ def test_a_number_of_numpy_is_refused_as_pythons_own_is(name: str, value: Any, w
 def test_where_no_number_is_next_the_default_is_advised(name: str, value: object, advised: str) -> None:
     field = next(one for one in fields_of(TrainConfig) if one.name == name)
     assert field.nearest(value) == advised
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "value", "advised"),
+    [
+        *((TrainConfig, "epochs", text, "3") for text in ("3", " 3 ", "3.7", "3e0")),
+        *((TrainConfig, "lr", text, "0.01") for text in ("0.01", "1e-2")),
+        *((TrainConfig, "epochs", "-3", "1"), (TrainConfig, "width", "30", "28")),
+        *((TrainConfig, "shuffle", no, "false") for no in ("no", "False", "OFF", 0, "0")),
+        *((TrainConfig, "shuffle", yes, "true") for yes in ("yes", "True", "ON", 1, "1")),
+        *((TrainConfig, "optimizer", text, "adam") for text in ("Adam", " adam", "ADAM", "adamw")),
+        *((TrainConfig, "optimizer", "SDG", "sgd"), (TrainConfig, "optimizer", "zzzz", "rmsprop")),
+        *((PrepareConfig, "crop_size", value, "128") for value in ("128", " 128", 100, 64)),
+        *((AutoencoderConfig, "stack", value, "last") for value in ("LAST", True, "lst")),
+        *((RateConfig, "components", value, "1,2,5") for value in ([1, 2, 5], (1, 2, 5))),
+    ],
+)
+def test_what_was_typed_is_advised_in_the_kind_that_is_wanted(
+    config: type[Config], name: str, value: object, advised: str
+) -> None:
+    field = next(one for one in fields_of(config) if one.name == name)
+    assert field.nearest(value) == advised
+    field.check(field.kind(advised) if field.kind is not bool else advised == "true")

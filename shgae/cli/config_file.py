@@ -12,26 +12,27 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, NamedTuple, NoReturn, get_args
 
 from shgae.artifacts.input_file import read_input
 from shgae.artifacts.strict_json import text_of
 from shgae.cli.fields import stages
 from shgae.cli.options import RUN_OPTIONS, old_spelling
-from shgae.config import fields_of
+from shgae.config import closest, fields_of
 from shgae.errors import Refused, shortened
 from shgae.recipes import RECIPES, RecipeName
 
 _MOST_BYTES = 100_000
-_MOST_KEY = 60
 _MOST_DOTS = 100
 """In a line: the time that the parser takes grows with the square of a key's parts."""
+
+_WITHOUT = ("import", "graft", "export", "convert", "demo", "plot", "info", "verify", "verify-resume", "doctor")
+"""Commands without options in a file."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def read(path: Path) -> ConfigFile:
     document = _parse(path)
     recipe = document.pop("recipe", None)
     if recipe is not None and recipe not in get_args(RecipeName):
-        raise Refused("recipe", path, f"{recipe!r:.40} is not improved or original", 'recipe = "original"')
+        meant = closest(recipe, get_args(RecipeName)) or "original"
+        raise Refused("recipe", path, f"{recipe!r:.40} is not improved or original", f'recipe = "{meant}"')
     values: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
     for key, table in document.items():
@@ -80,25 +82,74 @@ def _parse(path: Path) -> dict[str, Any]:
             raise ValueError(f"a line with more than {_MOST_DOTS} dots")
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        if twice := _twice(text):
+        pairs = list(_pairs(text))
+        if twice := _twice(pairs):
             raise Refused(shortened(twice), path, "given twice", "one line of it alone") from error
-        why = f"not TOML ({shortened(str(error), 90)})"
+        bare = next((pair for pair in pairs if _is_bare(pair.value)), None)
+        if bare:
+            raise Refused(_named(bare), path, f"{shortened(bare.value)} without quotes", _quoted(bare)) from error
+        why = f"not TOML{_other_language(text)} ({shortened(str(error), 90)})"
         raise Refused("config", path, why, "key = value lines under [train] and the like") from error
 
 
-def _twice(text: str) -> str | None:
-    """A table or key that stands twice, which the parser does not name; any string over several lines is not a key."""
-    seen, table = set(), ""
+def _is_bare(value: str) -> bool:
+    return value.isidentifier() and value not in ("true", "false", "inf", "nan")
+
+
+def _other_language(text: str) -> str:
+    lines = text.splitlines()
+    if any(re.match(r"[ \t]*[\w-]+[ \t]*:(\s|$)", line) for line in lines):
+        return ", but INI" if any(line.startswith("[") for line in lines) else ", but YAML"
+    return ", but JSON" if text.lstrip().startswith("{") else ""
+
+
+class _Pair(NamedTuple):
+    """A line that is not inside a text of several lines: a key with its value, or a table with neither."""
+
+    table: str
+    key: str
+    value: str
+
+
+def _pairs(text: str) -> Iterator[_Pair]:
+    table, ending = "", ""
     for line in text.splitlines():
-        before, is_pair, _ = line.partition("=")
+        quotes = re.findall(r"\"{3}|'{3}", line)
+        is_inside, ending = bool(ending), ending if not quotes else _open(quotes, ending)
+        before, is_pair, value = line.partition("=")
         name = before.partition("#")[0].strip()
-        if not is_pair and not name.startswith("["):
+        if is_inside or not (name if is_pair else name.startswith("[")):
             continue
         if not is_pair:
-            name = table = name.strip("[] ")
-        else:
-            name = f"{table}.{name}" if table else name
-        if name in seen:
+            table = name.strip("[] ")
+        if is_pair or not name.startswith("[["):
+            yield _Pair(table, name if is_pair else "", value.partition("#")[0].strip())
+
+
+def _open(quotes: Iterable[str], ending: str) -> str:
+    """The quotes that end the text of several lines which is open after these; empty where none is."""
+    for quote in quotes:
+        ending = quote if not ending else "" if quote == ending else ending
+    return ending
+
+
+def _named(pair: _Pair) -> str:
+    return shortened(".".join(filter(None, (pair.table, pair.key))))
+
+
+def _quoted(pair: _Pair) -> str:
+    """The line with what is meant by a word without quotes."""
+    config = stages().get(pair.table.replace("-", "_"))
+    fields = fields_of(config) if config else ()
+    field = next((one for one in fields if one.name == pair.key.replace("-", "_")), None)
+    return field.assigned(pair.key, pair.value) if field else f'{shortened(pair.key)} = "{shortened(pair.value)}"'
+
+
+def _twice(pairs: Iterable[_Pair]) -> str | None:
+    """A table or key that stands twice, which the parser does not name."""
+    seen = set[str]()
+    for pair in pairs:
+        if (name := ".".join(filter(None, (pair.table, pair.key)))) in seen:
             return name
         seen.add(name)
     return None
@@ -109,6 +160,8 @@ def _stage(key: str, path: Path) -> str:
     if stage not in stages():
         if homes := _homes(stage):
             raise Refused(key, path, "an option outside any table", f"put it below {homes}")
+        if key in _WITHOUT:
+            raise Refused(key, path, f"shgae {key} takes no options from a file", f"shgae {key} --help")
         _unknown(key, ["recipe", *(name.replace("_", "-") for name in stages())], path)
     return stage
 
@@ -148,12 +201,17 @@ def _unknown(key: str, known: Iterable[str], path: Path) -> NoReturn:
     table, _, option = key.rpartition(".")
     if option.replace("-", "_") in RUN_OPTIONS:
         raise Refused(shortened(key), path, "an option of the command line only", f"--{option} on the command line")
+    if table and option == "recipe":
+        raise Refused(shortened(key), path, "below a table", "put it above the first table")
     homes = _homes(option)
     if table and homes:
         raise Refused(shortened(key), path, f"[{table}] has no such option", f"put it below {homes}")
     options = [name.rpartition(".")[2] for name in known]
+    switch = re.sub("^no[-_]", "", option)
+    if switch != option and switch in options:
+        raise Refused(shortened(key), path, "unknown key", f"{switch} = false")
     initials = "".join(word[:1] for word in re.split(r"[-_]", option))
-    near = [initials] if initials in options else difflib.get_close_matches(option[:_MOST_KEY], options, 1)
-    meant = f"{table}.{near[0]}" if table and near else "".join(near)
+    near = initials if initials in options else closest(option, options)
+    meant = f"{table}.{near}" if table and near else near
     fix = f"{meant} (did you mean that?)" if near else f"one of {', '.join(options)}"
     raise Refused(shortened(key), path, "unknown key", fix)

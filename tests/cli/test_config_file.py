@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.cli.app import main
+from shgae.cli.commands import COMMANDS
 from shgae.cli.config_file import ConfigFile, read, resolve
 from shgae.errors import Refused
 from shgae.recipes import RECIPES
@@ -131,3 +133,55 @@ def test_a_file_has_at_most_a_hundred_thousand_bytes_and_a_line_at_most_a_hundre
     path.write_bytes(head + b"." * 101)
     with pytest.raises(Refused, match="100 dots"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[prepare]\ncrop-size = "128"\n', "Try: crop-size = 128."),
+        ('[train]\nshuffle = "no"\n', "Try: shuffle = false."),
+        ("[train]\nno-shuffle = true\n", "Try: shuffle = false."),
+        ('[train]\noptimizer = "Adam"\n', 'Try: optimizer = "adam".'),
+        ("[rate]\ncomponents = [1, 2]\n", 'Try: components = "1,2".'),
+        ('recipe = "imporved"\n', 'Try: recipe = "improved".'),
+        ('[train]\nepochs = 3\nrecipe = "original"\n', "Try: put it above the first table."),
+        ("[train]\nEPOCHS = 3\n", "Try: train.epochs (did you mean that?)."),
+        ("[train]\nLR = 0.1\n", "Try: train.lr (did you mean that?)."),
+        ("[Train]\nlr = 0.1\n", "Try: train (did you mean that?)."),
+        ("[train]\noptimizer = adam\n", 'optimizer in mine.toml: adam without quotes. Try: optimizer = "adam".'),
+        ("[train]\nshuffle = False # no\n", "Try: shuffle = false."),
+        ("[graft]\nstack = 0\n", "shgae graft takes no options from a file. Try: shgae graft --help."),
+        ("train:\n  epochs: 3\n", "not TOML, but YAML"),
+        ("[train]\nepochs: 3\n", "not TOML, but INI"),
+        ('{"train": {"epochs": 3}}', "not TOML, but JSON"),
+    ],
+)
+def test_what_was_meant_is_advised(file: Path, text: str, said: str) -> None:
+    file.write_text(text)
+    with pytest.raises(Refused) as refused:
+        read(file)
+    assert said in refused.value.line().replace(f"{file}", "mine.toml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[report]\ntitle = """\nx = 1\nx = 2\n"""\n[train]\nlr = 0,1\n',
+        "[report]\ntitle = '''\nx = 1\n\"\"\"\nx = 2\n'''\n[train]\nlr = 0,1\n",
+        "[train]\n#lr = 0.1\n# lr = 0.1\nepochs = 3 4\n",
+    ],
+)
+def test_lines_of_a_text_or_comment_are_not_keys_that_stand_twice(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(Refused, match="not TOML"):
+        read(file)
+
+
+def test_every_command_has_a_table_or_is_known_to_have_none(file: Path) -> None:
+    for command in COMMANDS:
+        file.write_text(f"[{command.name}]\n")
+        with suppress(Refused):
+            read(file)
+            continue
+        with pytest.raises(Refused, match=f"shgae {command.name} takes no options from a file"):
+            read(file)
