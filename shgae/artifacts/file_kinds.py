@@ -10,7 +10,7 @@ Kind = tuple[str, str]
 WEB_PAGE: Kind = ("a web page, so its download failed", "fetch the file again")
 NOT_FETCHED: Mapping[bytes, Kind] = {
     rb"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
-    rb"\s*(?i:(<\?xml[^>]*>\s*)?(<!--.{,300}-->\s*)?<(!doctype html|html|head|body|error>))": WEB_PAGE,
+    rb"\s*(?i:(<!--.{,300}-->\s*)?<(!doctype html|html|head|body|error>))": WEB_PAGE,
 }
 """By a regular expression of the beginning: what lies in the place of a file of any kind."""
 

@@ -25,6 +25,8 @@ _ENDLESS = {
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
+_MANIFEST = "manifest.json"
+"""What a folder of ours holds."""
 _NAMED = 3
 """So many files of a folder that was given in place of one are named."""
 # Between the look at the kind and the opening a FIFO may take the place: opened so, it is not waited for.
@@ -98,6 +100,9 @@ def reading(source: Source, what: str, fix: str = "", most: int | None = None) -
 
 def _check(path: Path, found: os.stat_result, what: str, wanted: str, fix: str, most: int | None) -> None:
     if stat.S_ISDIR(found.st_mode):
+        if (path / _MANIFEST).is_file():
+            fix = f"{path} itself, where a command takes such an artefact"
+            raise Refused(what, path, f"it is an artefact already, wanted {wanted}", fix)
         raise Refused(what, path, f"it is a folder, wanted {wanted}", _inside(path, wanted) or "check the path")
     if not stat.S_ISREG(found.st_mode):
         kind = _ENDLESS.get(stat.S_IFMT(found.st_mode), "no regular file")

@@ -150,6 +150,10 @@ _PRINCETON: Table = (
 )
 
 
+_LEVELS = 4
+"""From 64 x 64 to 4 x 4."""
+
+
 def _size(shapes: Shapes, *places: tuple[str, int]) -> int:
     """What most of these tensors have on these axes, so that one that is lost or misshapen is told by its own name."""
     told = [shapes[name][axis] for name, axis in places if len(shapes.get(name, ())) > axis]
@@ -197,10 +201,16 @@ def _newell(shapes: Shapes, *, trunk: Sequence[tuple[str, str]], maps: Sequence[
     )
 
 
+def _check_levels(levels: int) -> None:
+    if levels not in (0, _LEVELS):  # without its lowest level it is torn
+        raise Refused("levels", "the file", f"its hourglass has {levels} levels, only {_LEVELS} are taken")
+
+
 def _bearpaw(shapes: Shapes) -> HourglassSpec:
     blocks = _count(shapes, "hg.0.hg.0.0.")
     if blocks > 1:
         raise Refused("residuals", "the file", f"it has {blocks} at every place of the hourglass, only 1 is taken")
+    _check_levels(_count(shapes, "hg.0.hg."))
     trunk = (
         ("conv1", "bn1.weight"),
         ("layer1.0.conv3", "layer2.0.bn1.weight"),
@@ -211,6 +221,7 @@ def _bearpaw(shapes: Shapes) -> HourglassSpec:
 
 
 def _princeton(shapes: Shapes) -> HourglassSpec:
+    _check_levels(max(name.count(".low2") for name in shapes if name.startswith("hgs.0.0.")))
     trunk = (
         ("pre.0.conv", "pre.0.bn.weight"),
         ("pre.1.conv3.conv", "pre.3.bn1.weight"),
@@ -278,7 +289,7 @@ OWN = "stem.conv."
 
 DECLINED = (
     Declined(
-        r"(backbone\.)?hourglass_modules\.",
+        r"([\w.]*\.)?hourglass_modules\.",
         "MMPose's hourglass, which keeps 512 x 2 x 2 at its bottleneck and not the 256 x 4 x 4 of the method",
         "a file of one of the other families that shgae import --help names",
     ),

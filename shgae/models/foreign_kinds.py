@@ -37,11 +37,14 @@ _OTHER_KINDS: dict[bytes, Kind] = {
     b"GGUF": ("a GGUF file", _OTHER_NETWORK),
     b"MATLAB": ("a file of MATLAB", _OTHER_NETWORK),
     rb"\s*<\?xml[^>]*>\s*<net\b": ("a graph of OpenVINO", _OTHER_NETWORK),
-    rb'\s*\{\s*"(metadata|weight_map)"': ("the index of a checkpoint's shards", "join the shards that it names"),
     **NOT_FETCHED,
     rb'\s*<\?xml|(?i:\s*\{\s*"(error|message)"|\s*(404|not found|access denied)\b)': WEB_PAGE,
 }
 """How files begin that are taken for checkpoints: what they are, and what to do."""
+_SHARD = re.compile(
+    r"(?P<name>.*)(-\d+-of-0*(?P<count>[2-9]|[1-9]\d+)\.|\.(?=\w+\.index\.json$))(?P<ending>safetensors|bin)(\.index\.json)?$"
+)
+"""The name of a part of a checkpoint of Hugging Face, or of the list of its parts."""
 _MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 """How a file of torch before 1.6 begins, a few bytes in."""
 _ENDINGS: dict[str, Kind] = {
@@ -60,14 +63,14 @@ _ENDINGS: dict[str, Kind] = {
 
 def other_kind(start: bytes, path: Path) -> Kind | None:
     """What a file is instead of a checkpoint, by its first bytes and its name, and what to do."""
-    shard = re.search(r"^(.*)-\d+-of-0*([2-9]|[1-9]\d+)\.(safetensors|bin)$", path.name)
+    shard = _SHARD.match(path.name)
     if not shard:
         return kind_of(start, _OTHER_KINDS)
-    load = "safetensors.torch.load_file(f)" if shard[3] == "safetensors" else "torch.load(f, weights_only=True)"
-    line = (
-        f"torch.save({{k: t for f in glob.glob('{shard[1]}-*-of-*.{shard[3]}') for k, t in {load}.items()}}, 'all.pth')"
-    )
-    return f"one of {shard[2]} shards", f"join them in Python: {line}"
+    name, ending = shard["name"], shard["ending"]
+    load = "safetensors.torch.load_file(f)" if ending == "safetensors" else "torch.load(f, weights_only=True)"
+    joined = f"{{k: t for f in glob.glob({f'{name}-*-of-*.{ending}'!r}) for k, t in {load}.items()}}"
+    why = f"one of {shard['count']} shards" if shard["count"] else "the index of shards"
+    return why, f"join them in Python: torch.save({joined}, 'all.pth')"
 
 
 def reason(error: Exception, start: bytes = b"") -> Kind:

@@ -309,3 +309,17 @@ def test_the_studys_targets_are_those_of_the_original_recipe() -> None:
         assert checkpoint_format.upbringing and checkpoint_format.upbringing.heatmap
         targets = checkpoint_format.upbringing.heatmap
         assert all(getattr(RECIPES["original"].train, name) == value for name, value in vars(targets).items())
+
+
+@pytest.mark.parametrize("levels", [3, 5])
+@pytest.mark.parametrize(("form", "level"), [(BEARPAW, "hg.0.hg.{}.0.0."), (PRINCETON, "hgs.0.0.{}.")])
+def test_an_hourglass_of_other_levels_is_told_by_their_number(form: CheckpointFormat, level: str, levels: int) -> None:
+    spec = HourglassSpec(3, residual="newell", width=8, bottleneck=2, head="newell")
+    names = {form.name(ours): np.zeros(shape, np.float32) for ours, shape in tensor_shapes(spec).items()}
+    deepest = level.format(levels - 1 if form is BEARPAW else ".".join(["low2"] * levels))
+    names = {name: array for name, array in names.items() if "low2." * 4 not in name and "hg.3." not in name}
+    names |= {f"{deepest}bn1.weight": np.zeros(8, np.float32)}
+    if form is BEARPAW and levels == 5:
+        names["hg.0.hg.3.0.0.bn1.weight"] = np.zeros(8, np.float32)
+    with pytest.raises(Refused, match=f"its hourglass has {levels} levels, only 4 are taken"):
+        translate(names, "x.pth")

@@ -135,6 +135,7 @@ def test_an_unknown_family_is_refused_with_the_names_that_it_has() -> None:
     [
         ("backbone.hourglass_modules.0.up1.0.conv1.conv.weight", "MMPose's hourglass, which keeps 512 x 2 x 2"),
         ("module.backbone.hourglass_modules.0.low1.0.bn1.bias", "MMPose's hourglass"),
+        ("teacher.backbone.hourglass_modules.0.low1.0.bn1.bias", "MMPose's hourglass"),
         ("stem.conv.weight", "shgae's own names.* Try: --like MODEL"),
         ("stacks.0.hourglass.skips.0.bn1.weight", "shgae's own names"),
         ("model.to_code.weight", "shgae's own names"),

@@ -39,6 +39,14 @@ def test_for_a_folder_the_weights_in_it_are_named(tmp_path: Path) -> None:
     assert refused.value.fix == " or ".join(map(str, named)) + ", ..."
 
 
+def test_a_folder_of_ours_is_called_a_model_already(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "manifest.json"):
+        (tmp_path / name).touch()
+    with pytest.raises(Refused, match="an artefact already, wanted a .pth") as refused:
+        read_foreign(tmp_path)
+    assert refused.value.fix == f"{tmp_path} itself, where a command takes such an artefact"
+
+
 @pytest.mark.usefixtures("reads_here")
 @pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.int64, torch.uint8])
 def test_weights_that_are_no_floats_are_refused(tmp_path: Path, dtype: torch.dtype) -> None:
@@ -96,7 +104,6 @@ IMPORTED = "torch.save.model.state_dict"
         (b'{"error": {"code": 404}}', WEB_PAGE),
         (b"Not Found", WEB_PAGE),
         (b'<?xml version="1.0"?>\n<net name="hg" version="11">', "a graph of OpenVINO.* Try: a PyTorch version"),
-        (b'{"metadata": {"total_size": 9}, "weight_map": {}}', "the index of a checkpoint's shards"),
     ],
 )
 def test_a_file_that_is_not_a_whole_checkpoint_of_torchs_is_called_what_it_is(
@@ -116,8 +123,13 @@ def test_a_shard_is_called_one_and_the_line_that_joins_it_does(
     save: Any = safetensors.torch.save_file if name.endswith("safetensors") else torch.save
     for part, file in (("a", name), ("b", name.replace("-0000", "-0001"))):
         save({f"{part}.weight": torch.ones(2)}, file)
+    index = Path(f"{name.partition('-')[0]}.{name.rpartition('.')[2]}.index.json")
+    index.write_text('{"metadata": {"total_size": 9}, "weight_map": {}}')
+    with pytest.raises(Refused, match="the index of shards") as of_index:
+        read_foreign(index)
     with pytest.raises(Refused, match="one of (2|10) shards") as refused:
         read_foreign(Path(name))
+    assert of_index.value.fix == refused.value.fix
     exec(f"import glob, safetensors.torch, torch; {refused.value.fix.partition(': ')[2]}")  # noqa: S102
     assert torch.load("all.pth").keys() == {"a.weight", "b.weight"}
 
