@@ -6,6 +6,7 @@ first and opened again later may have become another file in between; a handle s
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -25,6 +26,8 @@ _ENDLESS = {
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
+_LOST = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+"""What the system says of a link that leads nowhere."""
 _NAMED = 3
 """So many files of a folder that was given in place of one are named."""
 # Between the look at the kind and the opening a FIFO may take the place: opened so, it is not waited for.
@@ -76,10 +79,22 @@ def check_input(path: Path, what: str, wanted: str = "a file") -> None:
 def _told(path: Path, what: str) -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused(what, path, "no such file", "check the path") from error
     except PermissionError as error:
         raise Refused(what, path, "it may not be read", "check its permissions") from error
+    except OSError as error:
+        if error.errno in _LOST and _is_link(path):
+            why = "a link to itself" if error.errno == errno.ELOOP else "a link to a file that is not there"
+            raise Refused(what, path, why, "fetch the file that it stands for") from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise Refused(what, path, "no such file", "check the path") from error
+        raise
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return stat.S_ISLNK(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def read_input(path: Path, what: str, fix: str, most: int) -> bytes:

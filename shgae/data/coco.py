@@ -7,6 +7,7 @@ only, a box without area, say, stands in :attr:`Person.fault`: the caller decide
 from __future__ import annotations
 
 import math
+import os
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ import numpy as np
 
 from shgae.arrays import Bytes, Floats
 from shgae.artifacts.crops import MEASURES
+from shgae.artifacts.input_file import check_input
 from shgae.artifacts.strict_json import is_number
 from shgae.data.coco_json import FIX, AnnotationFile, read_dataset
 from shgae.data.geometry import MIN_SIDE
@@ -165,6 +167,8 @@ class CocoPeople:
             why = "a link leads it out of the folder of photos"
             raise Refused("photo", path, why, "the photo itself in place of the link")
         if not path.is_file():
+            if os.path.lexists(path):
+                check_input(path, "photo")
             advice = self._folder.advice(photo.file_name)
             raise Refused("photo", path, "no such file, but the JSON names it", advice)
         return path

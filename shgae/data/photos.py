@@ -45,14 +45,15 @@ class BoxedPhoto:
 
 
 def list_photos(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Files as they are, folders as the photos directly in them, by name; each file once.
+    """Files as they are, folders as the photos directly in them, by name; each path once.
 
-    Hidden files of folders are left out. Whether a file is there, and a photo, is not looked at.
+    Hidden files of folders are left out. Whether a file is there, and a photo, is not looked at. Links to one file are
+    photos of their own: stores of data keep equal frames as one file.
 
     Returns:
         The photos, and the folders that hold none.
     """
-    photos: dict[str, Path] = {}
+    photos: dict[Path, Path] = {}
     empty = []
     for path in given:
         found = [path]
@@ -61,8 +62,13 @@ def list_photos(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             found = [path / name for name in names if not name.startswith(".")]
             empty += [] if found else [path]
         for photo in found:
-            photos.setdefault(os.path.realpath(photo), photo)
+            photos.setdefault(_place(photo), photo)
     return list(photos.values()), empty
+
+
+def _place(photo: Path) -> Path:
+    """One path for all ways to write it; a link stays one."""
+    return Path(os.path.realpath(photo.parent), photo.name)
 
 
 def _is_entry(path: Path) -> bool:
@@ -120,7 +126,7 @@ def have_more(given: Sequence[Path], taken: Sequence[Path]) -> bool:
 
     Hidden files and folders do not count, nor do artefacts, which have pictures of their own.
     """
-    known = {os.path.realpath(photo) for photo in taken}
+    known = {_place(photo) for photo in taken}
     for path in given:
         seen = 0
         for folder, folders, names in os.walk(path):
@@ -128,8 +134,9 @@ def have_more(given: Sequence[Path], taken: Sequence[Path]) -> bool:
                 folders.clear()
                 continue
             folders[:] = [name for name in folders if not name.startswith(".")]
-            photos = [name for name in names if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")]
-            if any(os.path.realpath(Path(folder, name)) not in known for name in photos):
+            here = Path(os.path.realpath(folder))
+            photos = [here / name for name in names if not name.startswith(".")]
+            if any(one.suffix.lower() in SUFFIXES and one not in known and _is_entry(one) for one in photos):
                 return True
             if (seen := seen + len(names) + len(folders)) > _SHORT_LOOK:
                 break

@@ -56,7 +56,7 @@ WRONG = [
     # Paths that no disk has are an input's fault.
     ("import " + "x" * 300 + " -o out", "path in xxx"),
     ("info " + "x" * 300, "path in xxx"),
-    ("import loop -o out", "path in loop: too many levels of symbolic links"),
+    ("import loop -o out", "checkpoint in loop: a link to itself"),
     # The value of an option was forgotten, and the next option is not a name for a folder.
     ("train nothing -o --force", "option in --output: its value is missing, --force stands in its place"),
     ("train nothing --output=--json", "option in --output: its value is missing, --json stands in its place"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,22 @@ def test_photos_in_subfolders_are_told_of_unless_they_are_given_too(photos: Path
     assert ["subfolders" in line for line in said(photos, photos / "sub")] == [True, False]
     assert not any("subfolders" in line for line in said(photos, photos / "sub", photos / "sub" / "deep"))
     assert said(photos / "c.jpg") == []
+
+
+def test_links_in_subfolders_are_photos_too_and_what_is_no_file_is_none(photos: Path) -> None:
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "sub" / "folder.jpg").mkdir(parents=True)
+    os.mkfifo(photos / "sub" / "pipe.jpg")
+    assert said(photos) == []
+    (photos / "sub" / "e.jpg").symlink_to(photos / "c.jpg")
+    assert ["subfolders" in line for line in said(photos)] == [True]
+
+
+def test_links_to_one_file_are_noted_as_copies_are(photos: Path) -> None:
+    (photos / "x.png").symlink_to(photos / "b.png")
+    assert len(asked(photos).photos) == 5
+    (note,) = said(photos)
+    assert "b.png and x.png" in note
 
 
 def test_pictures_of_an_artefact_in_the_folder_are_no_photos_in_subfolders(photos: Path) -> None:

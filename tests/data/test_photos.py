@@ -38,10 +38,21 @@ def test_a_folder_gives_its_own_photos_sorted_and_nothing_else(tmp_path: Path) -
 
 def test_files_are_taken_as_they_are_once_and_in_order(tmp_path: Path) -> None:
     b, a = touch(tmp_path, "b.jpg", "a.odd")
-    (tmp_path / "link.jpg").symlink_to(b)
     missing = tmp_path / "missing.jpg"
-    photos, _ = list_photos([b, a, tmp_path / "link.jpg", tmp_path, missing, b])
+    (tmp_path / "here").symlink_to(tmp_path)
+    photos, _ = list_photos([b, a, tmp_path, missing, b, tmp_path / "here", tmp_path / "here" / "b.jpg"])
     assert photos == [b, a, missing]
+
+
+def test_links_to_one_file_are_photos_of_their_own_and_have_boxes_of_their_own(tmp_path: Path) -> None:
+    touch(tmp_path, "store/blob", "photos/c.jpg")
+    links = [tmp_path / "photos" / name for name in ("a.jpg", "b.jpg")]
+    for link in links:
+        link.symlink_to(tmp_path / "store" / "blob")
+    photos, _ = list_photos([tmp_path / "photos", *links])
+    assert photos == [*links, tmp_path / "photos" / "c.jpg"]
+    found, skipped = boxed_photos(photos, boxes((None, "a.jpg"), (None, "b.jpg")))
+    assert [photo.path for photo in found] == links and not skipped
 
 
 def test_a_link_that_leads_nowhere_is_a_photo_that_cannot_be_read_and_not_nothing(tmp_path: Path) -> None:

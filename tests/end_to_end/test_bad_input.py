@@ -106,7 +106,7 @@ BROKEN_PHOTO: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda path: path.write_text("<html>404</html>"), "no photo"),
     "of another size": (lambda path: Image.new("RGB", (50, 40)).save(path), "50 x 40"),
     "missing": (Path.unlink, "no such file"),
-    "a folder": (replace_by_folder, "no such file"),
+    "a folder": (replace_by_folder, "it is a folder"),
     "a link out of the folder": (_linked_away, "link"),
 }
 
