@@ -15,7 +15,7 @@ from typing import Any
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.coco_category import category_of_people
+from shgae.data.coco_category import PERSON, category_of_people
 from shgae.data.doubts import FRACTIONS, Coordinates
 from shgae.data.text_input import (
     MOST_PIXELS,
@@ -112,6 +112,7 @@ def read_boxes(path: Path, category_id: int, joints: Sequence[str] = ()) -> BoxF
     try:
         if isinstance(document, list):
             images, skipped = _detections(document, category_id, others)
+            _check_numbers(category_id, sum(len(image.boxes) for image in images), others)
         elif isinstance(document, dict):
             category_id, note = category_of_people(document.get("categories"), category_id, joints)
             images, skipped = _dataset(document, category_id, others)
@@ -212,6 +213,13 @@ def _detections(
         without = next(image.where for image in images.values() if image.image_id is None)
         raise JsonFault(f"{without} has no number as its image_id, but others have")
     return images.values(), skipped
+
+
+def _check_numbers(category_id: int, people: int, others: Counter[int]) -> None:
+    """Raises :class:`JsonFault` where categories without names plainly count from 0, as YOLO's do: 1 is a bicycle."""
+    if category_id == PERSON and people and others[0] >= max([people, *others.values()]):
+        why = f"most boxes are of category 0 ({others[0]:,}, of this model's 1 {people:,}), as where 0 is a person"
+        raise JsonFault(why, "category_id 1 for people, and another number for the others; or boxes of people alone")
 
 
 def _is_name(value: Any) -> bool:

@@ -15,8 +15,13 @@ from shgae.skeleton import MOST_JOINTS, Skeleton
 from shgae.wording import counted, few
 
 _MOST_LISTED, _LONGEST_NAME = 5, 80
-_PERSON = 1
+PERSON = 1
 """COCO's number for people."""
+_PEOPLE = frozenset(
+    ("person", "people", "human", "pedestrian", "athlete", "player", "man", "woman")
+    + ("persons", "humans", "pedestrians", "athletes", "players", "men", "women")
+)
+"""What categories of people are called."""
 
 
 def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -58,12 +63,13 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
 def category_of_people(categories: Any, category_id: int, joints: Sequence[str]) -> tuple[int, str]:
     """The number that a dataset has for the people of boxes, and a note where that is not plain, else "".
 
-    It is that of the category with these joints, or called person, or the only one with keypoints, or the model's own
-    ``category_id``, or the only one at all; where there are several such, or no categories, ``category_id``. A model of
-    another number than COCO's for people, 1, may be one of animals: of it the own number comes before a name.
+    It is that of the category with these joints, or called person, or else by another word for people, or the only one
+    with keypoints, or the model's own ``category_id``, or the only one at all; where there are several such, or no
+    categories, ``category_id``. A model of another number than COCO's for people, 1, may be one of animals: of it the
+    own number comes before a name.
 
     Raises:
-        JsonFault: there is none of these.
+        JsonFault: there is none of these, or several are called so and none has the number.
     """
     listed = [one for one in categories if isinstance(one, dict)] if isinstance(categories, list) else []
     listed = [one for one in listed if is_id(one.get("id"))]
@@ -72,9 +78,11 @@ def category_of_people(categories: Any, category_id: int, joints: Sequence[str])
     posed = [one for one in listed if one.get("keypoints")]
     of_joints = [one for one in posed if _joints_of(one) == list(map(plain_name, joints))]
     called = [one for one in listed if _is_called(one, "person")]
+    called = called or [one for one in listed if _is_called(one, *_PEOPLE)]
     own = [one for one in listed if one["id"] == category_id]
-    named = [own, called] if category_id != _PERSON else [called]
-    for found in (of_joints, *named, *(each for each in (posed, own, listed) if len(each) == 1)):
+    named = [own, called] if category_id != PERSON else [called]
+    others = [posed] if called else [posed, own, listed]
+    for found in (of_joints, *named, *(each for each in others if len(each) == 1)):
         numbers = {one["id"] for one in found}
         if category_id in numbers or len(numbers) == 1:
             number = category_id if category_id in numbers else numbers.pop()
@@ -82,6 +90,11 @@ def category_of_people(categories: Any, category_id: int, joints: Sequence[str])
             is_plain = found is of_joints or not is_text(one.get("name"))
             is_plain = is_plain or (number == category_id and _is_called(one, "person"))
             return number, "" if is_plain else f"boxes are those of category {number}, {quoted(one['name'])}"
+    if called:
+        said = few([f"{one['id']} {quoted(one['name'], 30)}" for one in called], _MOST_LISTED)
+        other = "".join(f" {quoted(one.get('name'), 30)}" for one in own)
+        why = f"several of its categories are people ({said}), this model's number is {category_id}{other}"
+        raise JsonFault(why, "the boxes of one of them alone")
     why = f"of its categories none is called person, and {category_id}, this model's people, is not there"
     raise JsonFault(why, "person as the name of the people's category")
 
@@ -91,9 +104,13 @@ def _joints_of(category: Mapping[str, Any]) -> list[str]:
     return [plain_name(one) for one in names if isinstance(one, str)] if isinstance(names, list) else []
 
 
-def _is_called(category: Mapping[str, Any], name: str) -> bool:
+def _is_called(category: Mapping[str, Any], *names: str) -> bool:
     called = category.get("name")
-    return isinstance(called, str) and plain_name(called).casefold() == plain_name(name).casefold()
+    return isinstance(called, str) and _plain(called) in map(_plain, names)
+
+
+def _plain(name: str) -> str:
+    return plain_name(name).strip().casefold()
 
 
 def _not_one(
