@@ -18,7 +18,17 @@ from typing import Any, NamedTuple
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import choose_category
-from shgae.data.text_input import is_id, is_photo_name, is_text, leads_out, objects_in, said_size, there, whole
+from shgae.data.text_input import (
+    WHOLE_IDS,
+    is_id,
+    is_photo_name,
+    is_text,
+    leads_out,
+    objects_in,
+    said_size,
+    there,
+    whole,
+)
 from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
@@ -177,7 +187,7 @@ def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read:
             continue
         if isinstance(entry.get("id"), str):
             why = f"{name}[{place}] has a text as its id ({quoted(entry['id'])}), wanted are whole numbers"
-            raise JsonFault(why, "whole numbers as ids, in id, image_id and category_id")
+            raise JsonFault(why, WHOLE_IDS)
         if not is_id(entry.get("id")):
             raise JsonFault(f"{name}[{place}] has no whole number as its id")
         if entry["id"] in ids:

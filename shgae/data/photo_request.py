@@ -146,6 +146,9 @@ def _look_at(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Exe
     scores = [box.score for photo in photos for box in photo.boxes or ()]
     if 0 < (without := scores.count(None)) < len(scores):
         execution.progress.note(f"note: {without:,} of {len(scores):,} boxes without a score: it counts as 1")
+    if twice := sum(len(photo.boxes) - len({box.xywh for box in photo.boxes}) for photo in photos if photo.boxes):
+        count = counted(twice, "box", "boxes")
+        execution.progress.note(f"note: {count} twice, number for number in one photo: each counts")
     if note := doubt_of_corners(sum(boxes), len(boxes)):
         execution.progress.note(f"note: {note}")
 

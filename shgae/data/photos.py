@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from shgae.artifacts.manifest import MANIFEST
-from shgae.data.boxes import NO_AREA, NO_BOX, Box, BoxedImage, BoxFile
+from shgae.data.boxes import CROWD, NO_AREA, NO_BOX, Box, BoxedImage, BoxFile
 from shgae.data.text_input import find_names, name_parts, plain_name
 from shgae.errors import Refused, shortened
 
@@ -21,6 +21,12 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".gif")
 _SHORT_LOOK = 20_000
 """Files and folders of one that is given, after which no more are looked at."""
 NOT_GIVEN = "of a photo that was not given"
+_FIXES = {
+    NO_AREA: "boxes with an area, in x, y, width, height",
+    NO_BOX: "bbox as its key: x, y, width, height",
+    CROWD: "iscrowd 0, where a box is of one person",
+}
+"""Where no box is left, by the reason of most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +162,7 @@ def _none_of(photos: Sequence[Path], file: BoxFile, skipped: Mapping[str, int]) 
         why += f"; people have category_id {file.category_id}, most boxes have {other}"
         fix = f"category_id {file.category_id}, if they are people"
     elif not file.images:
-        lacks = skipped.get(NO_BOX, 0) > skipped.get(NO_AREA, 0)
-        fix = "bbox as its key: x, y, width, height" if lacks else "boxes with an area, in x, y, width, height"
+        fix = _FIXES[max(_FIXES, key=lambda reason: skipped.get(reason, 0))]
     named = [image.file_name for image in file.images if image.file_name is not None]
     if named:
         fix = f"photos with a path that ends in {shortened(str(PurePosixPath(*name_parts(named[0]))))}"

@@ -143,7 +143,7 @@ def test_a_broken_json_is_refused_and_the_entry_named(fault: str) -> None:
     assert len(refused.value.line()) < 300
 
 
-@pytest.mark.parametrize("image_id", [8, None, math.nan, "7", [7], 2**70])
+@pytest.mark.parametrize("image_id", [8, None, math.nan, [7], 2**70])
 def test_a_box_of_an_image_that_is_not_listed_is_counted(image_id: Any) -> None:
     file = read(changed(DATASET, "annotations", 0, "image_id", to=image_id))
     assert file.skipped[NOT_LISTED] == 1

@@ -200,6 +200,13 @@ def test_the_size_in_the_boxes_tells_which_way_up_is_meant(photos: Path, tmp_pat
     assert len({upright.why, unclear.why, refused(photos).why}) == 3, "boxes, or people, are what is unclear"
 
 
+def test_a_box_that_a_photo_has_twice_is_noted_and_one_of_two_photos_is_not(photos: Path, tmp_path: Path) -> None:
+    four = [(path.name, BOX) for path in photos.iterdir()]
+    assert said(photos, boxes=boxed(tmp_path, *four)) == []
+    (note,) = said(photos, boxes=boxed(tmp_path, *four, four[0], four[0], four[1]))
+    assert note.startswith("note: 3 boxes twice")
+
+
 @pytest.mark.parametrize(
     ("exif", "orientation", "is_odd"), [("ignore", 6, False), ("apply", 6, True), ("apply", 3, False)]
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.data.boxes import Box, BoxedImage, BoxFile
+from shgae.data.boxes import CROWD, NO_AREA, NO_BOX, Box, BoxedImage, BoxFile
 from shgae.data.photos import NOT_GIVEN, boxed_photos, list_photos, whole_photos
 from shgae.errors import Refused
 
@@ -141,6 +141,20 @@ def test_a_number_without_a_photo_says_how_that_would_be_called() -> None:
     with pytest.raises(Refused) as refused:
         boxed_photos([Path("a.jpg")], boxes((7, "b.jpg")))
     assert "image_id" not in refused.value.line()
+
+
+@pytest.mark.parametrize(
+    ("skipped", "fix"),
+    [
+        ({CROWD: 3, NO_AREA: 1}, "iscrowd 0"),
+        ({NO_AREA: 1}, "boxes with an area"),
+        ({NO_BOX: 2, NO_AREA: 1}, "bbox as its key"),
+    ],
+)
+def test_where_no_box_is_left_the_fix_is_that_of_the_most_frequent_reason(skipped: dict[str, int], fix: str) -> None:
+    with pytest.raises(Refused) as refused:
+        boxed_photos([Path("a.jpg")], BoxFile(Path("boxes.json"), "", (), Counter(skipped)))
+    assert refused.value.fix.startswith(fix)
 
 
 @given(st.text(st.sampled_from("./ab\0\\~"), min_size=1, max_size=12))
