@@ -90,7 +90,12 @@ def test_a_limit_takes_the_first_photos(photos: Path, limit: int) -> None:
 
 
 def test_with_boxes_their_photos_and_people_are_meant_and_the_rest_is_noted(photos: Path, tmp_path: Path) -> None:
-    boxes = boxed(tmp_path, ("d.jpg", BOX), ("a.png", BOX), ("d.jpg", BOX), ("x.png", BOX), ("b.png", [5, 5, 0, 9]))
+    boxes = boxed(
+        tmp_path,
+        *[(f"{n}.png", BOX) for n in "ax"],
+        ("b.png", [5, 5, 0, 9]),
+        *[("d.jpg", [5, 5, 10, n]) for n in (8, 9)],
+    )
     found = asked(photos, boxes=boxes)
     assert names(found) == ["a.png", "d.jpg"] and [photo.people for photo in found.photos] == [1, 2]
     assert (found.people, found.without_box, len(found.photos)) == (3, 2, 2)
