@@ -102,7 +102,13 @@ def test_nothing_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         ("images/a.jpg", "images", "images/a.jpg", "the folder ."),
         ("images/A.JPEG", "images", "a.jpg", "A.JPEG, which the folder has, as its name in the JSON"),
         ("images/a.jpg", "images", "labels/a.png", "a.jpg, which the folder has, as its name in the JSON"),
+        ("images/default/a.jpg", "images", "a.jpg", "the folder images/default"),
+        ("images/default/sub/a.jpg", "images", "sub/a.jpg", "the folder images/default"),
+        ("images/my photo.jpg", "images", "my%20photo.jpg", "the names in the JSON decoded (%20 is a blank), for the "),
+        ("images/my%20photo.jpg", "images", "my photo.jpg", "the names in the JSON with %20 for a blank, for the "),
         ("images/a.jpg", "images", "b.jpg", "the folder that holds the photos"),
+        ("a.jpg", "images", "%2e%2e/a.jpg", "the folder that holds the photos"),
+        ("images/a.jpg", "images", "ä" * 100 + ".jpg", "the folder that holds the photos"),
         ("other/a.jpg", "images", "a.jpg", "the folder that holds the photos"),
     ],
 )
@@ -113,7 +119,7 @@ def test_of_a_photo_that_is_elsewhere_the_place_is_told(
     for made in (Path(lies).parent, Path(folder)):
         made.mkdir(parents=True, exist_ok=True)
     Path(lies).touch()
-    assert PhotoFolder(Path(folder)).advice(said) == advice
+    assert PhotoFolder(Path(folder)).advice(said).startswith(advice)
 
 
 def test_photos_are_found_inside_their_folder_only(tmp_path: Path):

@@ -72,7 +72,9 @@ def test_a_jpeg_without_more_is_torn_also_with_zeros_in_place_of_it(tmp_path: Pa
         assert is_torn(tmp_path, data[:-cut] + bytes(4096))
 
 
-@pytest.mark.parametrize("after", [b"", b"a camera's" + END, b"a camera's" + bytes(9), JPEGS["baseline"], JPEGS["grey"] + bytes(300)])
+@pytest.mark.parametrize(
+    "after", [b"", b"a camera's" + END, b"a camera's" + bytes(9), JPEGS["baseline"], JPEGS["grey"] + bytes(300)]
+)
 @pytest.mark.parametrize("kind", [kind for kind in JPEGS if kind != "progressive"])
 def test_an_end_marker_behind_a_torn_jpeg_does_not_make_it_whole_whatever_follows(
     tmp_path: Path, kind: str, after: bytes
