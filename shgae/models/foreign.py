@@ -28,7 +28,7 @@ from torch import Tensor
 
 from shgae.arrays import Array
 from shgae.artifacts import reader_process
-from shgae.artifacts.file_kinds import NOT_FETCHED, WEB_PAGE, kind_of
+from shgae.artifacts.file_kinds import FAILED_AS_JSON, NOT_FETCHED, WEB_PAGE, kind_of
 from shgae.artifacts.hashing import hash_open, state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.tensors import check_header
@@ -64,8 +64,9 @@ _OTHER_KINDS = {
     ),
     rb".{257}ustar": ("a tar archive", "the file that comes out of it, unpacked"),
     rb"\x08[\x01-\x40]\x12.{1,2}(pytorch|keras|tf2onnx|onnx)": ("an ONNX graph", "a PyTorch version of this network"),
-    rb"\s*<\?xml": WEB_PAGE,
     **NOT_FETCHED,
+    **FAILED_AS_JSON,
+    rb"\s*<\?xml": WEB_PAGE,
 }
 """How files begin that are taken for checkpoints: what they are, and what to do."""
 
