@@ -247,8 +247,10 @@ def _detections(
 def _check_numbers(category_id: int, people: int, others: Counter[int]) -> None:
     """Raises :class:`JsonFault` where categories without names plainly count from 0, as YOLO's do: 1 is a bicycle."""
     if category_id == PERSON and people and others[0] >= max([people, *others.values()]):
-        why = f"most boxes are of category 0 ({others[0]:,}, of this model's 1 {people:,}), as where 0 is a person"
-        raise JsonFault(why, "category_id 1 for people, and another number for the others; or boxes of people alone")
+        why = (
+            f"{others[0]:,} boxes are of category 0 and {people:,} of 1, this model's people, as where ids count from 0"
+        )
+        raise JsonFault(why, "category_id 1 for people and another for the rest, or boxes of people alone")
 
 
 def _is_name(value: Any) -> bool:

@@ -104,7 +104,7 @@ def read_request(
     file = read_boxes(boxes, category_id, joints)
     if file.note:
         progress.note(f"note: {file.note}")
-    photos, skipped = boxed_photos(listed, file)
+    photos, skipped = boxed_photos(listed, file, progress.note)
     without = len(listed) - len(photos)
     if without:
         progress.note(f"note: {without:,} of {len(listed):,} photos have no box")
