@@ -52,7 +52,7 @@ class Header:
     orientation: int
     """EXIF's: 1 as stored, 2 to 8 one of :data:`TURNS`."""
     is_jpeg: bool = True
-    """Cameras write JPEG; in a PNG or WebP the block is a leftover that most programs do not heed."""
+    """Cameras write JPEG; in a PNG or WebP the block is mostly a leftover, which OpenCV heeds and others do not."""
 
     @property
     def is_turned(self) -> bool:
