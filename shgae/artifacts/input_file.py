@@ -83,8 +83,8 @@ def _told(path: Path, what: str) -> Iterator[None]:
         raise Refused(what, path, "it may not be read", "check its permissions") from error
     except OSError as error:
         if error.errno in _LOST and _is_link(path):
-            why = "a link to itself" if error.errno == errno.ELOOP else "a link to a file that is not there"
-            raise Refused(what, path, why, "fetch the file that it stands for") from error
+            where = "in a circle" if error.errno == errno.ELOOP else "to a file that is not there"
+            raise Refused(what, path, f"a link {where}", "fetch the file that it stands for") from error
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             raise Refused(what, path, "no such file", "check the path") from error
         raise

@@ -188,7 +188,7 @@ def _images(document: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         return objects_in(document, "images")
     except JsonFault as fault:
-        if "images" in document:
+        if "images" in document or not document:
             raise
         for key, value in document.items():
             if value and isinstance(value, list) and isinstance(value[0], dict) and "bbox" in value[0]:

@@ -54,7 +54,7 @@ def test_a_link_that_leads_nowhere_is_called_so(tmp_path: Path, check) -> None:
     (tmp_path / "long").symlink_to("x" * 300)
     for name, why in {
         "lost": "a link to a file that is not there",
-        "loop": "a link to itself",
+        "loop": "a link in a circle",
         "long": "a link to a file that is not there",
     }.items():
         with pytest.raises(Refused) as refused:

@@ -24,6 +24,7 @@ CAUSES: dict[str, tuple[Any, str]] = {
     "a list by a key": ({"results": [BOX]}, "the list that it holds as 'results', alone"),
     "annotations alone": ({"annotations": [BOX]}, "the list that it holds as 'annotations', alone"),
     "boxes by file name": ({"a.jpg": [[1, 2, 3, 4]]}, "a list of {file_name, bbox, score}, an entry a box"),
+    "nothing": ({}, "a COCO dataset, or a list of {image_id, bbox, score}"),
     "ids as text": ({"images": [A], "annotations": [BOX | {"image_id": "7"}]}, "whole numbers as ids"),
     "ids of images as text": ({"images": [A | {"id": "7"}], "annotations": [BOX]}, "whole numbers as ids"),
     "ids by place": ({"images": [A], "annotations": [BOX | {"image_id": 0}]}, "one of the ids of its images"),

@@ -91,7 +91,7 @@ def test_no_command_prints_pillows_warnings_of_a_photo(
     ("make", "why"),
     [
         (lambda path: path.symlink_to(path.parent / "store" / "blob"), "a link to a file that is not there"),
-        (lambda path: path.symlink_to(path.name), "a link to itself"),
+        (lambda path: path.symlink_to(path.name), "a link in a circle"),
         (lambda path: path.mkdir(), "it is a folder"),
         (os.mkfifo, "it is a pipe"),
     ],
