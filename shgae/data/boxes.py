@@ -116,12 +116,13 @@ def read_boxes(path: Path, category_id: int, joints: Sequence[str] = ()) -> BoxF
     try:
         if isinstance(document, list):
             images, skipped = _detections(document, category_id, others)
-            _check_numbers(category_id, sum(len(image.boxes) for image in images), others)
         elif isinstance(document, dict):
             category_id, note = category_of_people(document.get("categories"), category_id, joints)
             images, skipped = _dataset(document, category_id, others)
         else:
             raise JsonFault("neither a dataset nor a list of detections")
+        if isinstance(document, list) or not document.get("categories"):
+            _check_numbers(category_id, sum(len(image.boxes) for image in images), others)
         boxes = Coordinates()
         boxes.add([box.xywh for image in images for box in image.boxes])
         if boxes.are_fractions:

@@ -116,13 +116,16 @@ def test_where_several_categories_are_people_and_none_has_the_number_all_are_nam
     assert ("1 'car'" in str(fault.value)) == (others == [CAR]) and "alone" in str(fault.value.fix)
 
 
-def test_a_list_of_which_most_are_of_category_0_is_refused_where_1_would_be_the_people() -> None:
+def test_boxes_without_categories_of_which_most_are_of_0_are_refused_where_1_would_be_the_people() -> None:
     def boxes(*categories: int) -> list[Any]:
         return [BOX | {"category_id": category} for category in categories]
 
     for mixed in ((0, 0, 1), (0, 1), (0, 0, 1, 2, 2)):
         with pytest.raises(Refused, match="of category 0 and [12] of 1.* Try: category_id 1 for people"):
             read(boxes(*mixed))
+        with pytest.raises(Refused, match="of category 0 and [12] of 1"):
+            read(DATASET | {"annotations": boxes(*mixed)})
+        assert read(DATASET | {"annotations": boxes(*mixed), "categories": [PERSON | {"id": 1}]}).images
     assert [len(read(boxes(*some)).images[0].boxes) for some in ((0, 1, 1), (0, 0, 1, 2, 2, 2), (1,))] == [2, 1, 1]
     assert not read(boxes(0, 0)).images
     with tempfile.TemporaryDirectory() as folder:
