@@ -153,7 +153,7 @@ REFUSED = {
     f"prepare --train {PHOTOS} {JSON} -o x": "the JSON first",
     f"prepare --train {PHOTOS} {PHOTOS} -o x": "it is a folder",
     f"prepare --train {JSON} -o x": "in --train: ",
-    f"prepare --train {JSON} drawn/val -o x": "holds the photos",
+    f"prepare --train {JSON} drawn/val -o x": "the folder drawn/val/photos",
     "train none -o x": "wanted prepared data",
     "train . -o x": "no manifest.json in it",
     f"train {JSON} -o x": "it is a file",
