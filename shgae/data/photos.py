@@ -189,10 +189,10 @@ class _Index:
     def __init__(self, photos: Sequence[Path], images: Sequence[BoxedImage]) -> None:
         self._photos = photos
         self._numbers: Mapping[int, list[int]] = defaultdict(list)
-        for place, photo in enumerate(photos):
-            if (number := _number(photo)) is not None:
-                self._numbers[number].append(place)
         names = [_without_year(plain_name(photo.name)) for photo in photos]
+        for place, name in enumerate(names):
+            if (number := _number(Path(name))) is not None:
+                self._numbers[number].append(place)
         said = {plain_name(image.file_name) for image in images if image.file_name is not None}
         self._as_it_is = said & set(names)
         last = {parts[-1] for parts in map(self._parts, said) if parts}
@@ -213,10 +213,9 @@ class _Index:
         if not same_name and image.image_id is None and image.file_name.isdecimal():
             number = _number(Path(image.file_name))  # an id as a text
             return [] if number is None else self._numbers.get(number, [])
-        ending = self.ending(image.file_name)
-        found = [place for place in same_name if self._shared(place, ending) >= len(ending) - 1]
-        nearest = max((self._shared(place, parts) for place in found), default=0)
-        return [place for place in found if self._shared(place, parts) == nearest]
+        shared = {place: self._shared(place, parts) for place in same_name}
+        most, least = max(shared.values(), default=0), len(self.ending(image.file_name)) - 1
+        return [place for place in same_name if shared[place] == most >= least]
 
     def ending(self, file_name: str) -> tuple[str, ...]:
         """Folders and file that the path of the photo ends in."""
@@ -252,11 +251,11 @@ def _file_names(photos: Sequence[Path]) -> list[str]:
 
 def _image_ids(photos: Sequence[Path]) -> list[int]:
     """The numbers that all stems are, if they differ; else 1, 2, ..."""
-    numbers = [number for photo in photos if photo.stem.isdecimal() and (number := _number(photo)) is not None]
+    numbers = [number for photo in photos if (number := _number(photo)) is not None]
     is_numbered = len(numbers) == len(set(numbers)) == len(photos)
     return numbers if is_numbered else list(range(1, len(photos) + 1))
 
 
 def _number(photo: Path) -> int | None:
-    stem = _without_year(photo.stem)
+    stem = photo.stem
     return int(stem) if stem.isascii() and stem.isdecimal() and len(stem) <= 18 else None
