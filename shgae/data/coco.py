@@ -19,7 +19,7 @@ import numpy as np
 
 from shgae.arrays import Bytes, Floats
 from shgae.artifacts.crops import MEASURES
-from shgae.artifacts.input_file import check_input
+from shgae.artifacts.input_file import open_input
 from shgae.artifacts.strict_json import is_number
 from shgae.data.coco_json import FIX, AnnotationFile, read_dataset
 from shgae.data.geometry import MIN_SIDE
@@ -131,7 +131,6 @@ class CocoPeople:
         return None if header is None else header.size_by(self.exif)
 
     def person(self, annotation_id: int, photo: Photo) -> Person:
-        """One person of that photo."""
         return _person(self._annotations[annotation_id], photo, len(self.skeleton))
 
     def given(self, annotation_id: int) -> dict[str, Any]:
@@ -168,7 +167,7 @@ class CocoPeople:
             raise Refused("photo", path, why, "the photo itself in place of the link")
         if not path.is_file():
             if os.path.lexists(path):
-                check_input(path, "photo")
+                open_input(path, "photo").close()
             advice = self._folder.advice(photo.file_name)
             raise Refused("photo", path, "no such file, but the JSON names it", advice)
         return path
