@@ -151,28 +151,43 @@ def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[
     Where none is given, or an empty list, names tell. They also tell pairs that count from 0, as MMPose's do: counted
     from 1, those would swap a nose for an eye.
     """
-    named = set(Skeleton.from_names(names).flip_pairs)
+    by_name = Skeleton.from_names(names)
     if pairs is None or pairs == []:
-        return [[a + 1, b + 1] for a, b in sorted(named)], ()
+        return [[a + 1, b + 1] for a, b in by_name.flip_pairs], ()
     if not isinstance(pairs, list):
         raise JsonFault("the category's flip_pairs is not a list")
     flat = [joint for pair in pairs if isinstance(pair, list) for joint in pair if type(joint) is int]
     if len({*flat}) < len(flat):
         raise JsonFault("the category's flip_pairs name a joint twice")
-    if _counts_from_zero(pairs, len(names), named):
-        note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
-        return [[a + 1, b + 1] for a, b in pairs], (note,)
-    if not all(_is_pair(pair, len(names)) for pair in pairs):
+    from_zero, from_one = (_counted_from(first, pairs, len(names)) for first in (0, 1))
+    strange = _against_names(from_one, by_name)
+    if from_zero and not _against_names(from_zero, by_name):
+        named = {*by_name.flip_pairs}
+        from_one_is_wrong = not from_one or strange or (from_zero <= named and not from_one <= named)
+        if from_one_is_wrong and from_zero & named:
+            note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
+            return [[a + 1, b + 1] for a, b in pairs], (note,)
+    if not from_one:
         raise JsonFault("the category's flip_pairs is not a list of pairs of joints, counted from 1")
+    if strange:
+        pair = " and ".join(quoted(names[joint], 30) for joint in strange)
+        fix = "pairs of a left and its right, or no flip_pairs: names tell then"
+        raise JsonFault(f"the category's flip_pairs, counted from 1, joins {pair}, against their names", fix)
     return pairs, ()
 
 
-def _counts_from_zero(pairs: list[Any], joints: int, named: set[tuple[int, int]]) -> bool:
-    """Whether pairs are those of the names if they are counted from 0, and otherwise are not."""
-    if not all(_is_pair(pair, joints, first=0) for pair in pairs):
-        return False
-    from_zero, from_one = ({(min(pair) - first, max(pair) - first) for pair in pairs} for first in (0, 1))
-    return from_zero <= named and not from_one <= named
+def _counted_from(first: int, pairs: list[Any], joints: int) -> set[tuple[int, int]]:
+    """The pairs as indices of joints; nothing where one is not a pair of these."""
+    if not all(_is_pair(pair, joints, first) for pair in pairs):
+        return set()
+    return {(min(pair) - first, max(pair) - first) for pair in pairs}
+
+
+def _against_names(pairs: set[tuple[int, int]], by_name: Skeleton) -> tuple[int, int] | None:
+    """The first pair with a joint that has another partner by name, or with two joints of one side."""
+    sides, paired = by_name.sides(), {joint for pair in by_name.flip_pairs for joint in pair}
+    others = sorted(pairs - {*by_name.flip_pairs})
+    return next(((a, b) for a, b in others if {a, b} & paired or (sides[a] and sides[a] == sides[b])), None)
 
 
 def _lines(pairs: Any, joints: int) -> tuple[list[list[int]], tuple[str, ...]]:
