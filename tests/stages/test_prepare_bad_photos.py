@@ -100,7 +100,7 @@ def test_all_bad_photos_are_told_at_once_with_the_option_that_does_without_them(
         line = line_of(tmp_path, {"train": train}, max_bad_photos=allowed)
         assert "1.png (annotation 1004): " in line
         assert reason in line
-        assert "4 photos are bad (3.png, 4.png, ...)" in line
+        assert "4 photos are bad (3.png, 4.png and 1 more)" in line
         assert "--max-bad-photos 4" in line
     assert prepare({"train": train}, tmp_path / "data", max_bad_photos=4).bad_photos == 4
 
