@@ -45,14 +45,14 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     if not isinstance(names, list) or not all(is_text(joint) for joint in names):
         raise JsonFault("the category's keypoints are not a list of different names")
     names = category["keypoints"] = list(map(plain_name, names))
-    if len({*names}) < len(names):
-        raise JsonFault("the category's keypoints are not a list of different names")
+    if twice := next((joint for joint, count in Counter(names).items() if count > 1), None):
+        raise JsonFault(f"the category's keypoints have {quoted(twice)} twice, and are not a list of different names")
     if len(names) > MOST_JOINTS:
         why = f"its category has {len(names):,} joints, networks have maps of {MOST_JOINTS} at most"
         raise JsonFault(why, f"a JSON of {MOST_JOINTS} joints or fewer")
     category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
-    return category, (*said, *notes, *_others(found, category, dataset))
+    return category, (*said, *notes, *_others(category, dataset))
 
 
 def category_of_people(categories: Any, category_id: int, joints: Sequence[str]) -> tuple[int, str]:
@@ -118,6 +118,9 @@ def _not_one(
 
 def _without_names(dataset: Mapping[str, Any]) -> JsonFault:
     """The fault of a file of boxes, such as COCO's instances_*.json, or of people with joints without names."""
+    if any(isinstance(one.get("keypoints"), dict) for one in dataset["categories"]):
+        fix = "the names in their order, as a list"
+        return JsonFault("the category's keypoints are an object, and not a list of different names", fix)
     why = "no category has keypoints, the names of joints"
     given = (one.get("keypoints") for one in dataset["annotations"])
     joints = next((len(numbers) // 3 for numbers in given if isinstance(numbers, array) and numbers), 0)
@@ -128,16 +131,21 @@ def _without_names(dataset: Mapping[str, Any]) -> JsonFault:
     return JsonFault(f"{why}, though annotations have {joints} joints", fix)
 
 
-def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
-    """A note where other categories have keypoints and people too."""
-    people = _people(dataset)
-    others = [one for one in found if one["id"] != chosen["id"] and people[one["id"]]]
-    if not others:
+def _others(chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note where other categories have people with joints, whether or not they name them."""
+    others = {one.get("id"): one for one in dataset["categories"] if is_id(one.get("id")) and one["id"] != chosen["id"]}
+    people: Counter[int] = Counter()
+    for one in dataset["annotations"]:
+        number, joints = one.get("category_id"), one.get("keypoints")
+        if is_id(number) and number in others:
+            people[number] += bool(others[number].get("keypoints")) or (isinstance(joints, array) and any(joints))
+    left_out = [one for number, one in others.items() if people[number]]
+    if not left_out:
         return ()
-    names = few([quoted(one.get("name"), 30) for one in others], _MOST_LISTED)
-    count = sum(people[one["id"]] for one in others)
-    where = f"of other categories with keypoints ({names}), left out: --category takes one"
-    return (f"{counted(count, 'annotation')} {where}",)
+    names = few([quoted(one.get("name"), 30) for one in left_out], _MOST_LISTED)
+    which = "one" if all(one.get("keypoints") for one in left_out) else "one that names its joints"
+    where = f"of other categories with keypoints ({names}), left out: --category takes {which}"
+    return (f"{counted(people.total(), 'annotation')} {where}",)
 
 
 def _people(dataset: Mapping[str, Any]) -> Counter[int]:

@@ -133,6 +133,18 @@ def test_people_of_other_categories_with_joints_are_counted() -> None:
     assert note.startswith("16 annotations") and [f"'k{n}'" in note for n in range(9)] == [True] * 5 + [False] * 4
 
 
+def test_people_with_joints_of_a_category_that_names_none_are_counted_too() -> None:
+    data = dataset(
+        category(1), {"id": 2, "name": "rider", "keypoints": []}, {"id": 3, "name": "car"}, people={1: 5, 3: 2}
+    )
+    data["annotations"] += [
+        {"category_id": 2, "keypoints": array("d", joints)} for joints in ([1, 2, 2], [0, 0, 0], [])
+    ]
+    data["annotations"] += [{"category_id": 4, "keypoints": array("d", [1, 2, 2])}]
+    (note,) = choose_category(data, None)[1]
+    assert note.startswith("1 annotation of other categories with keypoints ('rider'), left out")
+
+
 def test_a_category_id_that_is_no_whole_number_is_nobodys() -> None:
     data = dataset(category(1), category(2, "rider"))
     data["annotations"] = [{"category_id": one} for one in (True, 2.0, "2", None, [2], {})] + [{}]

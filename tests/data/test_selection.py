@@ -63,11 +63,11 @@ def test_each_dropped_person_has_a_reason(tmp_path: Path):
         WHOLE,
         {"iscrowd": 1},
         {"keypoints": [0] * 6},
-        {"bbox": [1, 1, -1, 5]},
+        {"bbox": [1, 1, float("nan"), 5]},
         {"keypoints": [150, 10, 2, 0, 0, 0], "bbox": [145, 8, 10, 10]},
     ]
     selection = chosen(tmp_path, [people], bad_people="drop")
-    assert reasons(selection) == [None, CROWD, UNLABELLED, "box without area", OUTSIDE]
+    assert reasons(selection) == [None, CROWD, UNLABELLED, "box that is not finite", OUTSIDE]
     assert [fate.split for fate in selection.fates] == ["train", None, None, None, None]
     assert [fate.annotation_id for fate in selection.fates] == [100, 101, 102, 103, 104]
     assert selection.counts == {"train": 1}

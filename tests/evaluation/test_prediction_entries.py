@@ -124,7 +124,9 @@ def test_points_that_are_all_fractions_of_the_photo_are_refused_whatever_their_s
 
 @given(st.lists(st.lists(st.integers(-4, 4) | st.floats(-3, 3), min_size=6, max_size=6), min_size=1, max_size=3))
 @settings(max_examples=50)
-def test_points_are_fractions_where_none_is_further_than_3_pixels_and_not_all_are_0(keypoints: list[list[float]]) -> None:
+def test_points_are_fractions_where_none_is_further_than_3_pixels_and_not_all_are_0(
+    keypoints: list[list[float]],
+) -> None:
     points = [one[place] for one in keypoints for place in (0, 1, 3, 4)]
     fractions = 0 < max(map(abs, points)) <= 3
     entries = [GOOD | {"keypoints": one} for one in keypoints]
