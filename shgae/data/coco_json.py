@@ -201,7 +201,8 @@ def _fault_of(image: dict[str, Any]) -> JsonFault | None:
     """What is wrong with a photo, and with nothing else."""
     name: Any = image.get("file_name")
     if not is_photo_name(name):
-        return JsonFault("it has no file_name" if name is None else "its file_name is none that a photo can have")
+        why = "it has no file_name" if name is None else "its file_name is none that a photo can have"
+        return JsonFault(why, "its name in the folder of photos, as file_name in images")
     if leads_out(name):
         fix = "names relative to that folder, without .. in them"
         return JsonFault("its file_name leads out of the folder of photos", fix)

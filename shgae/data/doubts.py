@@ -25,12 +25,16 @@ _BY_CORNERS = 0.9
 """Share of those that corners explain, where they are corners."""
 _LEAST_INSIDE = 0.75
 """Share of joints in their person's box: in COCO nearly all; a box by its centre holds a quarter to a half."""
-_PER_CENT, _LARGE = 100, 200
-"""Pixels: the most that a number in per cent is, and a photo that has larger ones for certain."""
+_PER_CENT, _LARGE, _FEW = 100, 200, 3
+"""Pixels: the most that a number in per cent is, and a photo of larger numbers; fewer people may be in a corner."""
 _LEAST_AREA = 0.02
 """Of the box: in COCO a person covers a sixth of it or more."""
 _MOST_ODD_AREAS, _MOST_AT_ONE_PLACE = 0.001, 0.01
 """Shares of people who are so by chance."""
+
+
+def _are_per_cent(largest: float, count: int, smallest_photo: float) -> bool:
+    return count >= _FEW and 0 < largest <= _PER_CENT and _LARGE < smallest_photo < float("inf")
 
 
 @dataclass
@@ -45,12 +49,20 @@ class BoxForms:
     """Those that reach beyond their photo."""
     by_corners: int = 0
     """Of these, those that do not if they are read as two corners."""
+    farthest: float = 0.0
+    """What any reaches, to the right or down."""
+    smallest_photo: float = float("inf")
+    """The shorter side of the smallest."""
 
     def add(self, box: Sequence[float], size: tuple[int, int] | None) -> None:
         """Takes a box, and the size of its photo where that is known."""
         x, y, width, height = box
         self.count += 1
-        if size and width != height and (x + width > size[0] + _MARGIN or y + height > size[1] + _MARGIN):
+        self.farthest = max(self.farthest, x + width, y + height)
+        if size is None:
+            return
+        self.smallest_photo = min(self.smallest_photo, *size)
+        if width != height and (x + width > size[0] + _MARGIN or y + height > size[1] + _MARGIN):
             self.beyond += 1
             self.by_corners += x < width <= size[0] + _MARGIN and y < height <= size[1] + _MARGIN
 
@@ -64,8 +76,15 @@ class BoxForms:
         """Whether they are odd as corners are."""
         return self.are_odd and self.by_corners >= _BY_CORNERS * self.beyond
 
+    @property
+    def are_per_cent(self) -> bool:
+        """Whether they may be of per cent of the photo."""
+        return _are_per_cent(self.farthest, self.count, self.smallest_photo)
+
     def note(self) -> str | None:
-        """A note where they are odd."""
+        """A note where they are odd, or may be per cent."""
+        if self.are_per_cent:
+            return f"no box reaches beyond {_PER_CENT} pixels, in photos of more than {_LARGE}: are they per cent?"
         if not self.are_odd:
             return None
         count = f"{self.beyond:,} of {counted(self.count, 'box', 'boxes')} reach beyond the photo"
@@ -217,5 +236,5 @@ class Doubts:
         if self.fractions:
             near = f"{self.fractions:,} of {counted_people(self.people)} with all labelled joints"
             yield f"{near} within {_CORNER} pixels of 0, 0: are they fractions of the photo?"
-        if self.coordinates.largest <= _PER_CENT and _LARGE < self.smallest_photo < float("inf"):
+        if not self.boxes.are_per_cent and _are_per_cent(self.coordinates.largest, self.people, self.smallest_photo):
             yield f"no labelled joint is beyond {_PER_CENT} pixels, in photos of more than {_LARGE}: are they per cent?"

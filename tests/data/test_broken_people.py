@@ -48,7 +48,7 @@ def test_a_json_of_another_data_set_or_program_is_told_as_such(tmp_path: Path) -
     leeds = ENTRY | {"dataset": "LEEDS"}
     hrnet = {"image": "a.jpg", "joints": [[1, 2]] * 16, "joints_vis": [1] * 16, "center": [9, 9], "scale": 1}
     for entries, why in (
-        ([leeds, leeds], r"people of other data sets, left out: 2 people \('LEEDS'\)\."),
+        ([leeds, leeds], r"nobody in it is of MPII \(people of other data sets, left out: 2 people \('LEEDS'\)\)\."),
         ([hrnet], "entry 0 has no joint_self, but joints_vis, as lists of HRNet and MMPose"),
     ):
         (tmp_path / "a.json").write_text(json.dumps(entries))

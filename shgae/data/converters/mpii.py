@@ -187,7 +187,7 @@ def _bearpaw(source: Source) -> Converted:
             splits[split].append(person)
     left_out = f"people of other data sets, left out: {counted_people(others.total())} ({few([*others])})"
     if entries and others.total() == len(entries):
-        raise Malformed(left_out)
+        raise Malformed(f"nobody in it is of MPII ({left_out})")
     notes = [_BOX, "head box: the format has none (the official .mat has it)", _INDEX]
     notes += broken.notes(sum(map(len, splits.values())))
     if jointless:
