@@ -131,7 +131,6 @@ class Doubts:
     """Of people with a box of their own."""
     inside: int = 0
     """Of these, in the box."""
-    with_box: int = 0
     empty_boxes: int = 0
     """Boxes without a labelled joint."""
     outside: int = 0
@@ -191,7 +190,6 @@ class Doubts:
         self.boxes.add(person.box.tolist(), photo.size)
         xy, low, side = person.xy_labelled, person.box[:2], person.box[2:]
         inside = int(((xy >= low - _MARGIN) & (xy <= low + side + _MARGIN)).all(axis=1).sum())
-        self.with_box += 1
         self.joints += len(xy)
         self.inside += inside
         self.empty_boxes += not inside
@@ -231,7 +229,7 @@ class Doubts:
             count = f"{self.outside:,} of {counted_people(self.people)}"
             yield f"{count} lie outside the photo: are the photos those that the JSON was made for?"
         elif self.empty_boxes:
-            count = f"{self.empty_boxes:,} of {counted(self.with_box, 'box', 'boxes')}"
+            count = f"{self.empty_boxes:,} of {counted(self.boxes.count, 'box', 'boxes')}"
             yield f"{count} without any of their person's labelled joints: is bbox x, y, width, height of the person?"
         if self.fractions:
             near = f"{self.fractions:,} of {counted_people(self.people)} with all labelled joints"
