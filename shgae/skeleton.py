@@ -110,8 +110,18 @@ class Skeleton:
             if _side(name) or not (words[joint] in pairs or any(map(_MIDDLE.match, words[joint])))
         )
 
+    def against_names(self) -> tuple[int, int] | None:
+        """The first mirror pair with a joint that has another partner by its name, or with two joints of one side."""
+        by_name = Skeleton.from_names(self.names)
+        sides, paired = by_name.sides(), {joint for pair in by_name.flip_pairs for joint in pair}
+        others = (pair for pair in self.flip_pairs if pair not in by_name.flip_pairs)
+        return next(((a, b) for a, b in others if {a, b} & paired or (sides[a] and sides[a] == sides[b])), None)
+
     def mirror_note(self) -> str:
-        """A line that names :meth:`left_in_place`; nothing where there is no such joint."""
+        """A line on :meth:`against_names` or :meth:`left_in_place`; nothing where there is no such joint."""
+        if pair := self.against_names():
+            names = shortened(" and ".join(self.names[joint] for joint in pair), 200)
+            return f"note: a mirror image swaps {names}, against their names (prepare makes pairs by the names)"
         names = shortened(", ".join(self.left_in_place()), 200)
         fix = "left and right in names, or flip_pairs in the JSON's category, make pairs"
         return f"note: a mirror image leaves in place: {names} ({fix})" if names else ""

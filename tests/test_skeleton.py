@@ -75,6 +75,13 @@ def test_joints_that_a_mirror_image_leaves_in_place_are_named_unless_they_are_in
     assert skeleton.mirror_note().startswith("note: a mirror image leaves in place: " + ", ".join(left)) == bool(left)
 
 
+def test_stored_pairs_against_the_names_are_noted() -> None:
+    names = ("left_eye_left", "left_eye_right", "right_eye_left", "right_eye_right")
+    stored = {"names": list(names), "limbs": [], "flip_pairs": [[0, 2], [1, 3]]}
+    assert "swaps left_eye_left and right_eye_left, against" in Skeleton.from_json(stored).mirror_note()
+    assert Skeleton.from_names(names).mirror_note() == ""
+
+
 @pytest.mark.parametrize(
     ("name", "halves"),
     [

@@ -168,11 +168,11 @@ def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[
     if len({*flat}) < len(flat):
         raise JsonFault("the category's flip_pairs name a joint twice")
     from_zero, from_one = (_counted_from(first, pairs, len(names)) for first in (0, 1))
-    strange = _against_names(from_one, by_name)
-    if from_zero and not _against_names(from_zero, by_name):
+    strange = Skeleton.from_names(names, flip_pairs=from_one).against_names()
+    if from_zero and not Skeleton.from_names(names, flip_pairs=from_zero).against_names():
         named = {*by_name.flip_pairs}
-        from_one_is_wrong = not from_one or strange or (from_zero <= named and not from_one <= named)
-        if from_one_is_wrong and from_zero & named:
+        names_tell = named.issuperset(from_zero) and not named.issuperset(from_one)
+        if (not from_one or strange or names_tell) and named.intersection(from_zero):
             note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
             return [[a + 1, b + 1] for a, b in pairs], (note,)
     if not from_one:
@@ -184,18 +184,11 @@ def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[
     return pairs, ()
 
 
-def _counted_from(first: int, pairs: list[Any], joints: int) -> set[tuple[int, int]]:
+def _counted_from(first: int, pairs: list[Any], joints: int) -> list[tuple[int, int]]:
     """The pairs as indices of joints; nothing where one is not a pair of these."""
     if not all(_is_pair(pair, joints, first) for pair in pairs):
-        return set()
-    return {(min(pair) - first, max(pair) - first) for pair in pairs}
-
-
-def _against_names(pairs: set[tuple[int, int]], by_name: Skeleton) -> tuple[int, int] | None:
-    """The first pair with a joint that has another partner by name, or with two joints of one side."""
-    sides, paired = by_name.sides(), {joint for pair in by_name.flip_pairs for joint in pair}
-    others = sorted(pairs - {*by_name.flip_pairs})
-    return next(((a, b) for a, b in others if {a, b} & paired or (sides[a] and sides[a] == sides[b])), None)
+        return []
+    return [(min(pair) - first, max(pair) - first) for pair in pairs]
 
 
 def _lines(pairs: Any, joints: int) -> tuple[list[list[int]], tuple[str, ...]]:

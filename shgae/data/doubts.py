@@ -212,8 +212,8 @@ class Doubts:
         if self.people and not self.visible:
             yield "every labelled joint has v = 1, labelled but hidden: is 2, visible, meant?"
         if self.odd_areas > _MOST_ODD_AREAS * self.areas:
-            what = f"above that of their box, or below {_LEAST_AREA:.0%} of it"
-            yield f"{self.odd_areas:,} of {counted_people(self.areas)} with an area {what}: OKS will be of it"
+            what = f"above that of their box, or below {100 * _LEAST_AREA:g} % of it"
+            yield f"{self.odd_areas:,} of {counted_people(self.areas)} with an area {what}: OKS takes it as it is"
         if self.twice:
             yield f"{counted_people(self.twice)} twice, joint for joint in one photo: each counts"
 
