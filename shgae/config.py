@@ -51,13 +51,13 @@ class Limit:
         number = self.low + 0.1 * self.above
         return f"{number if self.step == 1 else self.step * math.ceil(number / self.step):g}"
 
-    def nearest(self, value: Any, other: str = "") -> str:
-        """The number that is allowed and next to another; where there is none, ``other``, or :attr:`example`."""
+    def nearest(self, value: Any, other: str) -> str:
+        """The number that is allowed and next to another; where there is none, ``other``."""
         if type(value) not in (int, float) or value != value or value > self.high == _MOST:
-            return other or self.example
+            return other
         number = min(max(value, self.low), self.high)
         if self.above and number <= self.low:
-            return other or self.example
+            return other
         number = max(number // self.step * self.step, float(self.example)) if self.step > 1 else number
         return f"{number}" if isinstance(number, int) else f"{number:g}"
 

@@ -46,11 +46,7 @@ def size_of(arm: str) -> int | None:
 
 
 def chosen_arms(text: str) -> tuple[str, ...]:
-    """The arms of a text like ``none,full`` (or ``a,e``), each once, in the order of :data:`ARMS`.
-
-    Raises:
-        ValueError: one is not an arm, or none is named.
-    """
+    """The arms of a text like ``none,full`` (or ``a,e``), at least one, each once, in the order of :data:`ARMS`."""
     of_letter = {letter: name for name, letter in LETTERS.items()}
     names = [of_letter.get(word, word) for word in _words(text) if word]
     unknown = [name for name in names if name not in ARMS]
@@ -63,11 +59,7 @@ def chosen_arms(text: str) -> tuple[str, ...]:
 
 
 def code_sizes(text: str) -> tuple[int, ...]:
-    """The sizes of a text like ``5,10,25``, rising, each once; none of an empty one.
-
-    Raises:
-        ValueError: one is not a whole number from 1 to 4096.
-    """
+    """The sizes, from 1 to 4096, of a text like ``5,10,25``, rising, each once; none of an empty one."""
     wanted = f"a whole number from 1 to {LARGEST_CODE}"
     sizes = {_number(word, wanted) for word in _words(text) if word}
     if wrong := [size for size in sizes if not 1 <= size <= LARGEST_CODE]:
@@ -76,20 +68,12 @@ def code_sizes(text: str) -> tuple[int, ...]:
 
 
 def component_numbers(text: str) -> tuple[int, ...]:
-    """Numbers of components of a text like ``1,10,100``, rising, each once; 0 is always among them.
-
-    Raises:
-        ValueError: one is not a whole number.
-    """
+    """Numbers of components of a text like ``1,10,100``, rising, each once; 0 is always among them."""
     return tuple(sorted({0, *(_number(word, "a whole number") for word in _words(text))}))
 
 
 def cluster_range(text: str) -> range:
-    """The numbers of clusters of a text like ``2-10`` or ``5``.
-
-    Raises:
-        ValueError: it is neither, or goes beyond 2 to 50.
-    """
+    """The numbers of clusters, from 2 to 50, of a text like ``2-10`` or ``5``."""
     ends = [int(word) if _is_number(word) else 0 for word in (part.strip() for part in text.split("-", 1))]
     if not _FEWEST_CLUSTERS <= ends[0] <= ends[-1] <= _MOST_CLUSTERS:
         raise ValueError(f"{text!r:.40} is not a range within {_FEWEST_CLUSTERS} to {_MOST_CLUSTERS}")
@@ -97,11 +81,7 @@ def cluster_range(text: str) -> range:
 
 
 def wanted_parts(text: str) -> list[str]:
-    """The parts of a text like ``spectrum,clusters``, or of ``all``.
-
-    Raises:
-        ValueError: one is unknown.
-    """
+    """The parts of a text like ``spectrum,clusters``, or of ``all``."""
     wanted = list(PARTS) if text == "all" else [_FORMER_PARTS.get(word, word) for word in _words(text)]
     unknown = next((word for word in wanted if word not in PARTS), None)
     if unknown is not None:

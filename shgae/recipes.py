@@ -324,18 +324,17 @@ RECIPES: Mapping[RecipeName, Recipe] = {
 }
 """The two recipes. Numbers of ``original``: the original study's text and published material (docs/recipes.md)."""
 
-NEUTRAL = (
-    *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("square", "study"), ("augment", "none")),
-    ("hold_out_val", 0),
-    *((part, None) for part in ("category", "nms", *PARTS)),
-    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("rescore", False)),
-)
+NEUTRAL: Mapping[str, Any] = {
+    **{"micro_batches": 1, "max_bad_photos": 0, "context": 1.0, "square": "study", "augment": "none"},
+    **{"hold_out_val": 0, "centres": "cell", "weight_decay": 0.0, "dropout": 0.0, "exif": "refuse", "rescore": False},
+    **dict.fromkeys(("category", "nms", *PARTS)),
+}
 """Options that came later, with the value that was meant before there was a choice."""
-NEUTRAL_OF: Mapping[type, Any] = {EvaluateConfig: (("decode", "argmax"), ("flip_test", False))}
+NEUTRAL_OF: Mapping[type, Mapping[str, Any]] = {EvaluateConfig: {"decode": "argmax", "flip_test": False}}
 """Those of one step alone; others had them before."""
 
 
 def as_json(config: Config) -> dict[str, Any]:
     """A config as the flat JSON object that manifests keep: without :data:`NEUTRAL`, so equal runs keep their id."""
-    neutral = NEUTRAL + NEUTRAL_OF.get(type(config), ())
-    return {key: value for key, value in to_stored(config).items() if (key, value) not in neutral}
+    neutral = {**NEUTRAL, **NEUTRAL_OF.get(type(config), {})}
+    return {key: value for key, value in to_stored(config).items() if key not in neutral or value != neutral[key]}

@@ -190,7 +190,7 @@ def test_the_example_of_a_limit_is_allowed_by_it(limit: Limit) -> None:
     ],
 )
 def test_the_next_number_that_is_allowed_is_advised(limit: Limit, value: object, advised: str) -> None:
-    assert limit.nearest(value) == advised and limit.allows(float(advised))
+    assert limit.nearest(value, limit.example) == advised and limit.allows(float(advised))
 
 
 def test_what_is_advised_is_the_same_on_the_command_line_in_a_file_and_in_python() -> None:

@@ -46,7 +46,6 @@ class Undefined(StrEnum):
     """The baseline does clearly better than the bottleneck itself."""
 
 
-TOO_FEW = Undefined.TOO_FEW
 UNTOUCHED = "id"
 """The name of the bottleneck as it is."""
 
@@ -207,17 +206,15 @@ class ReplacementEffects:
         It is undefined where the cost is not clear (:func:`no_cost`): skips go round the bottleneck, so it may
         be no more than noise, or the baseline may even do better.
         """
-        triple = tuple(self.value(one, measure) for one in (UNTOUCHED, name, baseline))
-        untouched, mine, without = triple
+        names = (UNTOUCHED, name, baseline)
+        triple = tuple(self.value(one, measure) for one in names)
         cost = self.difference(UNTOUCHED, baseline, measure)
-        if cost is None or untouched is None or mine is None or without is None:
-            return Recovered(name, baseline, measure, None, TOO_FEW, *triple)
-        if why := no_cost(cost, measure):
-            return Recovered(name, baseline, measure, None, why, *triple)
-        places = (self._at(one, measure) for one in (UNTOUCHED, name, baseline))
-        share = self._paired.combined(lambda whole, part, low: (part - low) / (whole - low), *places)
+        why, share = Undefined.TOO_FEW if cost is None else no_cost(cost, measure), None
+        if why is None:
+            places = (self._at(one, measure) for one in names)
+            share = self._paired.combined(lambda whole, part, low: (part - low) / (whole - low), *places)
         if share is None:
-            return Recovered(name, baseline, measure, None, TOO_FEW, *triple)
+            return Recovered(name, baseline, measure, None, why or Undefined.TOO_FEW, *triple)
         gained = self.estimate(name, baseline, measure)
         if gained is not None:  # photos on which nothing is recovered say nothing of it
             share = replace(share, informative=gained.informative, evenness=gained.evenness)

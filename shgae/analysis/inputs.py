@@ -40,7 +40,7 @@ def open_split(
         Refused: the data and the network do not belong together, or a file of it was changed.
     """
     prepared = open_artifact(data, "data", verify=False)
-    check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, execution.progress)
+    check_fits(site.loaded.artifact, prepared, execution.progress)
     split = scored_split(prepared, split)
     verify_files(prepared, (f"{split}/", *also), execution)
     note_near_mean_pose(site.loaded.artifact, execution.progress)

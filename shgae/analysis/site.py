@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shgae.artifacts.compatibility import find_stacks, is_tuned
-from shgae.execution import Progress
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.recipes import HeatmapConfig, OneStack
+from shgae.models.zoo import LoadedAutoencoder, LoadedHourglass, load_hourglass
+from shgae.recipes import OneStack
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,11 @@ class Site:
         graft = self.loaded.module.hourglass(self.stack).graft
         return graft if isinstance(graft, Autoencoder) else None
 
+    def asked_about(self, given: LoadedAutoencoder | None) -> LoadedAutoencoder | None:
+        """The autoencoder that an analysis is about: the one grafted there, or else the given one."""
+        own, spec = self.own, self.loaded.spec.autoencoder(self.stack)
+        return given if own is None or spec is None else LoadedAutoencoder(own, spec, self.loaded.artifact)
+
     @property
     def is_tuned(self) -> bool:
         """Whether an autoencoder and its trunk were trained on together."""
@@ -38,11 +42,3 @@ def open_site(model: Path, stack: OneStack) -> Site:
     has = loaded.spec.stacks
     (index,) = find_stacks(stack, range(has), model, f"--stack {has - 1}")
     return Site(loaded, index)
-
-
-def target_config(site: Site, progress: Progress) -> HeatmapConfig:
-    """The target maps that the network was trained with."""
-    known = site.loaded.artifact.facts.get("heatmap")
-    if known is None:
-        progress.note(f"note: {site.loaded.artifact.path} does not say what target maps it was trained with")
-    return HeatmapConfig(**known) if known else HeatmapConfig()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Tally, Truth, loss_counts
-from shgae.analysis.site import Site, target_config
+from shgae.analysis.site import Site
 from shgae.arrays import Bools, Floats32
 from shgae.artifacts.activations import LARGEST, are_sound
 from shgae.artifacts.crops import Crops
@@ -27,6 +27,7 @@ from shgae.recipes import HeatmapConfig, Precision
 
 _AT_ONCE = 256
 """Bottlenecks in one pass of an autoencoder."""
+Instead = Callable[[Tensor, Rows], Iterable[tuple[str, Tensor]]]
 
 
 class Splicer:
@@ -43,8 +44,12 @@ class Splicer:
 
     @functools.cached_property
     def heatmap(self) -> HeatmapConfig:
-        """The target maps that the network was trained with; a note is told where they are not known."""
-        return target_config(self.site, self.execution.progress)
+        """The target maps that the network was trained with; the usual ones, with a note, where it does not say."""
+        artifact = self.site.loaded.artifact
+        known = artifact.facts.get("heatmap")
+        if known is None:
+            self.execution.progress.note(f"note: {artifact.path} does not say what target maps it was trained with")
+        return HeatmapConfig(**known) if known else HeatmapConfig()
 
     def images(self, batch: PoseBatch) -> Tensor:
         """What the network sees of a batch: (n, 3, H, W)."""
@@ -120,6 +125,15 @@ class Splicer:
             return rebuilt
 
         return replace
+
+    def passes(self, crops: Crops, what: str, names: Iterable[str], instead: Instead) -> Passes:
+        """One way down a batch of a split, and ways up, with skips and without, for each of the replacements by name:
+        ``instead`` makes those of a batch from its bottlenecks (n, C, 4, 4)."""
+        passes = Passes(self, crops, names)
+        for batch, descent in self.descents(crops, what):
+            with torch.inference_mode():
+                passes.add(batch, descent, instead(descent.bottleneck, batch.rows))
+        return passes
 
     def codes(self, autoencoder: Autoencoder, bottlenecks: Floats32) -> Floats32:
         """(N, C, 4, 4) -> (N, code_size), float32 throughout; raises :class:`Refused` as :meth:`bottlenecks`."""

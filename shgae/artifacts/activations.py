@@ -195,8 +195,8 @@ def split_size(people: int, stacks: int, channels: int, dtype: str) -> int:
 
 
 def _statistics_formats(channels: int) -> dict[str, tuple[str, tuple[int, ...]]]:
-    shapes = {name: (channels,) for name in ("channel_mean", "channel_variance", "channel_negative")}
-    return {name: ("F64", shape) for name, shape in {"mean": (channels, 4, 4), **shapes}.items()}
+    of_channels = dict.fromkeys(("channel_mean", "channel_variance", "channel_negative"), ("F64", (channels,)))
+    return {"mean": ("F64", (channels, 4, 4)), **of_channels}
 
 
 def _check_ranges(found: ChannelStatistics, path: Path) -> None:

@@ -28,28 +28,29 @@ def copied(network: Mapping[str, Any]) -> dict[str, Any]:
     return {key: network[key] for key in (*TRAVELS, SQUARE, "heatmap", "cell_rule") if key in network}
 
 
-def check_fits(facts: Mapping[str, Any], data: Artifact, where: object, progress: Progress) -> None:
-    """Refuses a network (by its facts) and prepared data of other joints or another crop size.
+def check_fits(network: Artifact, data: Artifact, progress: Progress) -> None:
+    """Refuses a network and prepared data of other joints or another crop size.
 
     Crops that were cut in another way than those the network was trained on are allowed, with a note.
     """
-    check_crops(facts, data, where, progress)
-    mine, theirs = facts["skeleton"]["names"], data.facts["skeleton"]["names"]
+    check_crops(network, data, progress)
+    mine, theirs = network.facts["skeleton"]["names"], data.facts["skeleton"]["names"]
     if mine != theirs:
         fix = "data with the model's joints, in its order; or shgae finetune with --joint-mismatch match or reset"
-        raise Refused("model", where, f"trained on {other_joints(mine, theirs, data.path)}", fix)
+        raise Refused("model", network.path, f"trained on {other_joints(mine, theirs, data.path)}", fix)
 
 
-def check_crops(facts: Mapping[str, Any], data: Artifact, where: object, progress: Progress) -> None:
+def check_crops(network: Artifact, data: Artifact, progress: Progress) -> None:
     """The part of :func:`check_fits` that has nothing to do with joints."""
+    facts = network.facts
     if facts["crop_size"] != data.facts["crop_size"]:
         why = f"trained on crop size {facts['crop_size']}, the data in {data.path} has {data.facts['crop_size']}"
-        raise Refused("model", where, why, "data prepared with the model's --crop-size")
+        raise Refused("model", network.path, why, "data prepared with the model's --crop-size")
     cut = {key: data.facts[key] for key in ("crop_policy", "margin")} | {SQUARE: data.facts.get(SQUARE, "study")}
     for key, theirs in cut.items():
         mine = facts.get(SQUARE, theirs) if key == SQUARE else facts[key]
         if mine != theirs:
-            progress.note(f"note: {where} was trained with {key} = {mine}, this data has {theirs}")
+            progress.note(f"note: {network.path} was trained with {key} = {mine}, this data has {theirs}")
 
 
 def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> str:

@@ -238,7 +238,9 @@ class Crops:
             Refused: the data lacks it, or a file was changed.
         """
         self.crop_size = int(data.facts["crop_size"])
-        self.people = read_people(data, split).head(limit)
+        self.whole = read_people(data, split)
+        """All people of the split; ``people`` are those that are opened."""
+        self.people = self.whole.head(limit)
         self.photos = photos_of(self.people, data, split)
         """See :func:`photos_of`."""
         shards = -(-len(self.people) // SHARD_ROWS)

@@ -88,14 +88,13 @@ class Draft:
         """Whether a file was written by :meth:`write`, in this run or one that it goes on from."""
         return self.pieces.holds(name)
 
-    def holds_files(self) -> bool:
-        """Whether anything was written that a resumed step could go on from."""
-        return any((self.path / name).is_file() for name in self.pieces.names)
+    def files(self) -> dict[str, Path]:
+        """What was written, by name, as far as it is there: a resumed step could go on from it."""
+        return {name: path for name in self.pieces.names if (path := self.path / name).is_file()}
 
     def size(self) -> int:
         """Bytes written so far."""
-        there = [path for name in self.pieces.names if (path := self.path / name).is_file()]
-        return sum(path.stat().st_size for path in there)
+        return sum(path.stat().st_size for path in self.files().values())
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, whole or not at all; a run that goes on from it checks that it still is the same."""
@@ -119,10 +118,9 @@ class Draft:
 
     def preview(self, facts: Mapping[str, Any]) -> Artifact:
         """What is written so far, to be read as the artefact that it is going to be."""
-        there = {name: self.path / name for name in self.pieces.names if (self.path / name).is_file()}
-        written = {name: self.pieces.written(name) for name in there}
         files = {
-            name: FileEntry(*(written[name] or (hash_file(path), path.stat().st_size))) for name, path in there.items()
+            name: FileEntry(*(self.pieces.written(name) or (hash_file(path), path.stat().st_size)))
+            for name, path in self.files().items()
         }
         return Artifact(self.path, Manifest(self.kind, self.config, as_read(facts), files, self.parents, {}))
 
@@ -239,7 +237,7 @@ def new_artifact(
             made.world.broadcast(made.resumed)
             yield made
         finally:
-            if made.committed is None and not (resumable and made.holds_files()):
+            if made.committed is None and not (resumable and made.files()):
                 remove(made.path, made.pieces.names)
 
 

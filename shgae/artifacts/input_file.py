@@ -55,31 +55,19 @@ def open_input(
         Refused: it is not there, a folder, a FIFO, a device or a socket, may not be read, or has more than ``most``
             bytes.
     """
-    with _told(path, what):
+    try:
         _check(path, path.stat(), what, wanted, fix, most)
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING))  # noqa: PTH123, SIM115
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Refused(what, path, "no such file", "check the path") from error
+    except PermissionError as error:
+        raise Refused(what, path, "it may not be read", "check its permissions") from error
     try:
         _check(path, os.fstat(file.fileno()), what, wanted, fix, most)
     except BaseException:
         file.close()
         raise
     return file
-
-
-def check_input(path: Path, what: str, wanted: str = "a file") -> None:
-    """Raises :class:`Refused` where :func:`open_input` would for what a path leads to; opens nothing."""
-    with _told(path, what):
-        _check(path, path.stat(), what, wanted)
-
-
-@contextmanager
-def _told(path: Path, what: str) -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused(what, path, "no such file", "check the path") from error
-    except PermissionError as error:
-        raise Refused(what, path, "it may not be read", "check its permissions") from error
 
 
 def read_input(path: Path, what: str, fix: str, most: int) -> bytes:
@@ -108,7 +96,7 @@ def reading(source: Source, what: str, fix: str = "", most: int | None = None) -
         yield file, path_of(source)
 
 
-def _check(path: Path, found: os.stat_result, what: str, wanted: str, fix: str = "", most: int | None = None) -> None:
+def _check(path: Path, found: os.stat_result, what: str, wanted: str, fix: str, most: int | None) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise Refused(what, path, f"it is a folder, wanted {wanted}", _inside(path, wanted) or "check the path")
     if not stat.S_ISREG(found.st_mode):

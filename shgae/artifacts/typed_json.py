@@ -277,11 +277,9 @@ def _any(value: Any, path: str) -> Any:
         return {_checked(str, "a text", key, path): _any(one, _under(path, key)) for key, one in value.items()}
     if isinstance(value, list):
         return [_any(one, f"{path}[{place}]") for place, one in enumerate(value)]
-    if isinstance(value, float):
-        return _scalar(float, value, path)
-    if type(value) is int:
-        return _scalar(int, value, path)
-    return value if value is None or type(value) in (str, bool) else _checked(str, "JSON", value, path)
+    if type(value) in _SCALARS:
+        return _scalar(type(value), value, path)
+    raise _Fault(path, f"expected JSON, found {quoted(value)}")
 
 
 def _one_of(values: Sequence[Any], value: Any, path: str) -> Any:

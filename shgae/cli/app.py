@@ -25,6 +25,7 @@ from shgae.execution import RENDEZVOUS
 from shgae.wording import listed
 
 BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + getattr(signal, "SIGPIPE", 13)
+_AGAIN = "the same command (with --resume where it has one)"
 _WORDS = (
     (r"Value error, ", ""),
     (r"Input should be a valid integer.*", "not a whole number"),
@@ -39,7 +40,6 @@ class _SectionedGroup(TyperGroup):
     """Lists the commands in sections, in the order of their registration."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Writes each command under the heading of its section."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, command in self.commands.items():
             section = getattr(command, "rich_help_panel", None) or "Commands"
@@ -69,8 +69,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _shgae(
     _version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Does an autoencoder in the bottleneck of a Stacked Hourglass earn its place?
@@ -85,9 +84,7 @@ def command_tree() -> Any:
     return _tree_of(app)
 
 
-@functools.cache  # typer takes a while for it
-def _tree_of(one: typer.Typer) -> Any:
-    return typer.main.get_command(one)
+_tree_of = functools.cache(typer.main.get_command)  # typer takes a while for it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -155,7 +152,7 @@ def _end(error: BaseException, words: list[str]) -> int:
     options = frozenset(flags(group.commands[words[0]])) if words[0] in group.commands else frozenset()
     error = device_fault(error, words[0], resumed="--resume" in words, options=options) or error
     if isinstance(error, OSError):
-        error = _no_path(error) or _disk_error(error)
+        error = _os_fault(error)
     if isinstance(error, PeerLost) and RENDEZVOUS in os.environ:
         set_aside(error)
         return LOST
@@ -167,13 +164,7 @@ def _end(error: BaseException, words: list[str]) -> int:
 
 
 def usage_line(error: typer.TyperException, words: list[str], commands: dict[str, Any]) -> str:
-    """One line: what is wrong, and the help to read.
-
-    Args:
-        error: the parser's.
-        words: the command line.
-        commands: the parser's commands, by name.
-    """
+    """What the parser refuses in the words of a command line, and the help to read; ``commands`` are the parser's."""
     name = words[0] if words[0] in commands else ""
     why = error.format_message()
     for pattern, plain in _WORDS:
@@ -192,25 +183,19 @@ def flags(command: Any) -> Iterator[str]:
         yield from (*parameter.opts, *parameter.secondary_opts)
 
 
-def _no_path(error: OSError) -> Refused | None:
-    """Of a path that no disk could have, or that leads through a file or ends in what is another kind of thing: the
-    input's fault, no fault of the disk."""
+def _os_fault(error: OSError) -> ShgaeError:
+    """The disk's fault; but of a path that no disk could have, or that leads through a file or ends in what is another
+    kind of thing, the input's."""
     if error.errno == errno.ENOENT and error.filename is None:  # of the calls without a path, getcwd() alone says so
         return Refused("path", "the current folder", "it is not there any more", "cd to one that is")
-    if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
-        return None
-    where = error.filename2 or error.filename  # of a rename, the name that was wanted
-    return Refused("path", shortened(str(where), 100), str(error.strerror).lower(), "check the path")
-
-
-def _disk_error(error: OSError) -> DiskError:
+    if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+        where = error.filename2 or error.filename  # of a rename, the name that was wanted
+        return Refused("path", shortened(str(where), 100), str(error.strerror).lower(), "check the path")
     fixes = {
-        errno.ENOSPC: "make room, then the same command (with --resume where it has one)",
-        errno.EDQUOT: "make room, then the same command (with --resume where it has one)",
-        errno.EACCES: "check the permissions there, or another place",
-        errno.EPERM: "check the permissions there, or another place",
+        **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), f"make room, then {_AGAIN}"),
+        **dict.fromkeys((errno.EACCES, errno.EPERM), "check the permissions there, or another place"),
         errno.EROFS: "another --output",
     }
     why = error.strerror or str(error) or type(error).__name__
-    fix = fixes.get(error.errno or 0, "look at that place, then the same command (with --resume where it has one)")
+    fix = fixes.get(error.errno or 0, f"look at that place, then {_AGAIN}")
     return DiskError("disk or I/O", error.filename or "a file", why, fix)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 from rich.console import RenderableType
@@ -27,17 +27,12 @@ from shgae.cli.fields import stage_of
 from shgae.cli.inputs import as_typed, check_paths
 from shgae.cli.interrupts import arm
 from shgae.cli.needs import check_needs
-from shgae.cli.options import (
-    RECIPE_OPTIONS,
-    SHOW_OPTIONS,
-    Parameter,
-    config_options,
-    given,
-    modernized,
-    run_options,
-)
+from shgae.cli.options import RECIPE_OPTIONS, SHOW_OPTIONS, Parameter, config_options, given, modernized, run_options
 from shgae.errors import Refused, ShgaeError
 from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
+
+if TYPE_CHECKING:  # numpy comes with it
+    from shgae.reporting.table import Grid
 
 METHOD, ANALYSIS, OUTPUT, MAINTENANCE = "Method", "Analysis", "Output", "Maintenance"
 """Sections of ``shgae --help``."""
@@ -49,7 +44,7 @@ class Outcome:
 
     result: Mapping[str, Any]
     """What ``--json`` prints; ``output``, ``kind`` and ``id`` in it are the artefact that was made."""
-    tables: Sequence[RenderableType] = ()
+    tables: Sequence[RenderableType | Grid] = ()
     """What people read instead."""
     then: str = ""
     """The next command to type."""

@@ -66,14 +66,8 @@ def read(path: Path) -> ConfigFile:
 
 
 def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, file: ConfigFile) -> Any:
-    """The config of a stage: the recipe's, changed by the file, changed by what the command line gave.
-
-    Args:
-        stage: as a field of :class:`~shgae.recipes.Recipe`: pretrain_ae.
-        given: checked values of the command line, by field name.
-        recipe: what the command line asked for; None leaves it to the file.
-        file: what the file says, if there is one.
-    """
+    """The config of a stage: the recipe's (the command line's, else the file's), changed by the file, changed by the
+    checked values that the command line gave, by field name."""
     config = getattr(RECIPES[recipe or file.recipe or "improved"], stage)
     return dataclasses.replace(config, **{**file.values.get(stage, {}), **given})
 

@@ -19,6 +19,7 @@ from shgae.execution import Progress
 
 if TYPE_CHECKING:
     from shgae.cli.command import Outcome
+    from shgae.reporting.table import Grid
 
 _PIPE_WIDTH = 160
 """Columns of a table that goes into a file or a pipe, where no terminal says how many there are."""
@@ -60,8 +61,13 @@ def _show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
         sys.stdout.write(printable(f"next: {outcome.then}") + "\n")
 
 
-def _safe(table: RenderableType) -> RenderableType:
-    """A text without what a terminal would obey; tables see to theirs themselves."""
+def _safe(table: RenderableType | Grid) -> RenderableType:
+    """What rich draws; a text without what a terminal would obey; tables see to theirs themselves."""
+    from shgae.cli.table_layout import FittedTable
+    from shgae.reporting.table import Grid
+
+    if isinstance(table, Grid):
+        return FittedTable(table)
     if isinstance(table, Text):
         table.plain = printable_lines(table.plain)
     return printable_lines(table) if isinstance(table, str) else table
@@ -102,12 +108,10 @@ class _Terminal:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> None:
-        """See :class:`io.TextIOBase`."""
         with suppress(OSError):
             self._stream.write(text)
 
     def flush(self) -> None:
-        """See :class:`io.TextIOBase`."""
         with suppress(OSError):
             self._stream.flush()
 

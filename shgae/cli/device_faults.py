@@ -15,14 +15,15 @@ _LARGER_LIMIT = "a larger limit (ulimit -v)"
 _RESUMED = "the same command when other programs have left it more"
 _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
-        # A limit on address space (ulimit -v) shows when a library is loaded, or when oneDNN asks for room. The last
-        # three: a GPU so full that its libraries cannot begin.
+        # A limit on address space (ulimit -v) shows when a library is loaded, or when oneDNN asks for room. Next, a GPU
+        # so full that its libraries cannot begin; last, one on which cuDNN has no room for any algorithm.
         (
             *("out of memory", "can't allocate memory", "annot allocate memory", "failed to map segment"),
             *("bad_alloc", "bad allocation", "could not create a memory", "could not create a primitive"),
             *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED"),
+            *("unable to find an engine", "Unable to find a valid cuDNN algorithm", "No valid execution plans"),
         ),
-        *("memory", "there is not enough of it", "a smaller --batch-size"),
+        *("memory", "there is not enough of it", ""),
     ),
     (
         ("can't start new thread", "pthread_create", "Resource temporarily unavailable", "Thread creation failed"),
@@ -37,12 +38,18 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         *("device", "this torch was not built for this GPU", "shgae doctor, or --device cpu"),
     ),
     (
-        ("driver version is insufficient", "driver on your system is too old", "no CUDA-capable device is detected"),
+        (
+            *("driver version is insufficient", "driver on your system is too old"),
+            *("no CUDA-capable device is detected", "No CUDA GPUs are available", "SUBLIBRARY_LOADING_FAILED"),
+        ),
         *("device", "the GPU's driver does not fit this torch", "a newer driver, or --device cpu"),
     ),
     (
-        ("uncorrectable ECC error", "fallen off the bus"),
-        *("device", "the GPU's hardware reports a fault", "nvidia-smi, another GPU, or --device cpu"),
+        (
+            *("uncorrectable ECC error", "fallen off the bus", "CUDA unknown error", "launch timed out"),
+            *("unspecified launch failure", "CUDNN_STATUS_EXECUTION_FAILED", "CUDNN_STATUS_INTERNAL_ERROR"),
+        ),
+        *("device", "the GPU or its driver reports a fault", "nvidia-smi, another GPU, or --device cpu"),
     ),
     (
         ("CUDNN_STATUS_NOT_SUPPORTED", "CUDNN_STATUS_ARCH_MISMATCH", "Got unsupported ScalarType"),
@@ -59,11 +66,7 @@ def device_fault(
 ) -> ShgaeError | None:
     """The end that an error of torch's or of the system's stands for; None for any other error.
 
-    Args:
-        error: as it was raised.
-        command: the first word of the command line.
-        resumed: whether a run is continued, of which no option may be changed.
-        options: those of the command, with their dashes; only these are advised.
+    No option of a run that is ``resumed`` may be changed; only ``options``, those of the command, are advised.
     """
     where, text = f"shgae {command}", str(error)
     if isinstance(error, MemoryError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shgae.artifacts.input_file import check_input, typed_path
+from shgae.artifacts.input_file import open_input, typed_path
 from shgae.errors import Refused
 
 
@@ -46,8 +46,8 @@ class File:
     """What it should be, where it is a folder."""
 
     def check(self, path: Path) -> None:
-        """Raises :class:`Refused` where there is no such file, or one without an end, such as a FIFO."""
-        check_input(path, self.what, self.wanted)
+        """Raises :class:`Refused` where there is no such file, or it may not be read, or has no end, such as a FIFO."""
+        open_input(path, self.what, wanted=self.wanted).close()
 
 
 class NamedFile(NamedTuple):
@@ -67,17 +67,14 @@ class NamedFile(NamedTuple):
 
 @dataclass(frozen=True)
 class NamedFiles:
-    """Stands in the annotation of a parameter that takes several of :class:`NamedFile`."""
-
-    what: str
-    """What an error calls one."""
+    """Stands in the annotation of a parameter that takes reconstructions, several of :class:`NamedFile`."""
 
     def check(self, one: NamedFile) -> None:
         """Raises :class:`Refused` where there is no such file, or it cannot be called that."""
         from shgae.artifacts.reconstructions import check_name
 
         check_name(one.name)
-        File(self.what).check(one.path)
+        File("reconstruction").check(one.path)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -113,24 +113,21 @@ def _environment(environment: dict[str, str], rank: int, size: int, folder: Path
 
 
 def _start(command: Sequence[str], environment: dict[str, str], aside: Path | None) -> subprocess.Popen[bytes]:
-    with ExitStack() as stack:
+    with aside.open("wb") if aside else nullcontext() as said:
         return subprocess.Popen(
             args=command,
             env=environment,
             stdin=subprocess.PIPE,  # ends when we do: they notice
-            stdout=None if aside is None else subprocess.DEVNULL,
-            stderr=None if aside is None else stack.enter_context(aside.open("wb")),
+            stdout=subprocess.DEVNULL if aside else None,
+            stderr=said,
             start_new_session=True,  # a Ctrl-C comes once, through us
         )
 
 
 @contextmanager
 def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[float]]:
-    """Signals that ask to stop go on to all processes; that the terminal was closed, as SIGTERM and once.
-
-    Yields:
-        the times at which they were asked.
-    """
+    """Signals that ask to stop go on to all processes; that the terminal was closed, as SIGTERM and once. Yields the
+    times at which they were asked."""
     asked: list[float] = []
     hung_up = False
 
@@ -157,8 +154,7 @@ def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[flo
 def _wait(started: Sequence[subprocess.Popen[bytes]], asked: Sequence[float]) -> list[int]:
     """Until all have ended; once one has failed, the others have :data:`GRACE`, once asked to stop :data:`PATIENCE`.
 
-    Returns:
-        the ranks that failed, the first to fail first: what befell the others is likely to follow from it.
+    Returns the ranks that failed, the first to fail first: what befell the others is likely to follow from it.
     """
     failed_at: float | None = None
     failed: list[int] = []
@@ -189,11 +185,7 @@ def _aside(folder: Path, rank: int) -> Path:
 def _verdict(codes: Sequence[int], order: Sequence[int], said: Sequence[Path], command: str) -> int:
     """The exit code of all, and the line of the process that failed first, unless rank 0 has said it itself.
 
-    Args:
-        codes: each process's return code.
-        order: the ranks that failed, in the order in which they did.
-        said: where each one's standard error lies.
-        command: the first word of the command line.
+    ``order`` has the ranks that failed, in the order in which they did; ``said`` is where standard errors lie.
     """
     from shgae.cli.console import error_line
 

@@ -33,16 +33,9 @@ class Needs:
     """How the other one stands to them: without it, or next to it, they change nothing."""
 
     def check(self, values: Values, given: Iterable[str]) -> None:
-        """Refuses those that are given without what they need.
-
-        Args:
-            values: what the command is called with.
-            given: names of the parameters and fields that the command line sets.
-
-        Raises:
-            Refused: one of the options is given, and not what it needs.
-        """
-        alone = [name for name in self.options if name in {*given}]
+        """Raises :class:`Refused` where the command line sets one of the options, by name, and not what it needs."""
+        given = {*given}
+        alone = [name for name in self.options if name in given]
         if alone and not self.is_there(values):
             option = f"--{alone[0].replace('_', '-')}"
             fix = f"{self.other}, or no {option}" if self.how == "without" else f"{option} or {self.other}"
@@ -109,11 +102,7 @@ NEEDS: Mapping[str, tuple[Needs, ...]] = {
         Needs(("people", "between"), "an evaluation", _has_evaluation),
         Needs(("between",), "--people N", lambda values: values["config"].people > 0),
     ),
-    "analyze": (
-        _part("clusters", "clusters"),
-        _part("traversals", "traversals"),
-        _part("unit_people", "code-units"),
-    ),
+    "analyze": (_part("clusters", "clusters"), _part("traversals", "traversals"), _part("unit_people", "code-units")),
     "study": (
         Needs(("other_seeds",), "arms outside the primary comparison", _has_other_arms),
         Needs(("code_seeds",), "--code-sizes", lambda values: bool(values["config"].code_sizes)),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import typer
 
-from shgae.cli.fields import defaults, help_of, stage_of
+from shgae.cli.fields import defaults, help_of, stage_of, stages
 from shgae.cli.inputs import Folder, NamedFile, NamedFiles, NewFolder
 from shgae.config import ConfigField, Limit, fields_of, within
 from shgae.errors import Refused
 from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, Execution
-from shgae.recipes import JOINT_MISMATCH, RecipeName
+from shgae.recipes import RecipeName
 
 _METHOD, _SHOWING = "Method", "Showing"
 _SHORT = {"batch_size": "-b", "seed": "-s", "device": "-d", "workers": "-j"}
@@ -49,12 +48,12 @@ class OldSpelling:
 
 
 OLD_SPELLINGS = (
-    OldSpelling("finetune", "train", "trainable"),
-    OldSpelling("finetune", "joints", "joint-mismatch", JOINT_MISMATCH.now),
-    OldSpelling("evaluate", "draws", "resamples"),
-    OldSpelling("rate", "ks", "components"),
-    OldSpelling("analyze", "tried", "unit-people"),
-    OldSpelling("analyze", "walks", "traversals"),
+    *(
+        OldSpelling(stage.replace("_", "-"), field.stored.name, field.option, field.stored.now)
+        for stage, config in stages().items()
+        for field in fields_of(config)
+        if field.stored.name != field.name
+    ),
     OldSpelling("plot", "from", "from-epoch"),
 )
 """What still works, unlisted, with a note. One that its command has under the old name only is none yet."""
@@ -134,7 +133,7 @@ Given = Annotated[
         parser=NamedFile.parse,
         help="Reconstructions by another program (.safetensors), and what to call them; may be repeated.",
     ),
-    NamedFiles("reconstruction"),
+    NamedFiles(),
 ]
 
 
@@ -169,8 +168,7 @@ ShowPlan = Annotated[
 ]
 PlanDryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")]
 Seed = Annotated[
-    int,
-    typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed", SEED), help="Seed of everything drawn."),
+    int, typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed", SEED), help="Seed of everything drawn.")
 ]
 FromEpoch = Annotated[
     int | None,
@@ -183,8 +181,7 @@ FromEpoch = Annotated[
     ),
 ]
 Steps = Annotated[
-    int,
-    typer.Option("--steps", metavar="N", callback=_is_within("steps", STEPS), help="Steps of the trial, about."),
+    int, typer.Option("--steps", metavar="N", callback=_is_within("steps", STEPS), help="Steps of the trial, about.")
 ]
 
 SHOW_OPTIONS: Mapping[str, Parameter] = {
@@ -215,22 +212,23 @@ RECIPE_OPTIONS: Mapping[str, Parameter] = {
 
 def config_options(config: type) -> Mapping[str, Parameter]:
     """One option a field of a config class; the default None means: as the file or the recipe says."""
-    return {field.name: _config_option(config, field) for field in fields_of(config)}
+    stage, options = stage_of(config), {}
+    for field in fields_of(config):
+        options[field.name] = _option(
+            *(_type_of(field) | None, None, *_names_of(field)),
+            panel=_METHOD,
+            metavar=_metavar_of(field),
+            help=f"{help_of(config, field.name)} [{defaults(stage, field)}]",
+        )
+    return options
 
 
-def _config_option(config: type, field: ConfigField) -> Parameter:
-    text = f"{help_of(config, field.name)} [{defaults(stage_of(config), field)}]"
+def _run_option(field: ConfigField, help: str = "") -> Parameter:
     return _option(
-        _type_of(field) | None, None, *_names_of(field), panel=_METHOD, metavar=_metavar_of(field), help=text
-    )
-
-
-def _run_option(field: ConfigField, default: Any) -> Parameter:
-    return _option(
-        *(_type_of(field), default, *_names_of(field, is_flag=default is False)),
+        *(_type_of(field), field.default, *_names_of(field, is_flag=field.default is False)),
         metavar=_metavar_of(field),
         callback=lambda value: _checked(field, value),
-        help=help_of(Execution, field.name),
+        help=help or help_of(Execution, field.name),
     )
 
 
@@ -247,11 +245,8 @@ def _metavar_of(field: ConfigField) -> str | None:
     return None if field.choices else _METAVARS.get(field.name, _METAVARS.get(field.kind))
 
 
-RUN_OPTIONS: Mapping[str, Parameter] = {
-    field.name: _run_option(field, default)
-    for field, default in zip(fields_of(Execution), (one.default for one in dataclasses.fields(Execution)), strict=True)
-    if field.kind in (str, int, bool)
-} | {
+_RUN_FIELDS = {field.name: field for field in fields_of(Execution) if field.kind in (str, int, bool)}
+RUN_OPTIONS: Mapping[str, Parameter] = {name: _run_option(field) for name, field in _RUN_FIELDS.items()} | {
     "nproc": _option(
         *(int, 1, "--nproc"),
         metavar="N",
@@ -272,14 +267,8 @@ OWN_HELP: Mapping[str, Mapping[str, str]] = {
 
 def run_options(command: str, names: Sequence[str]) -> dict[str, Parameter]:
     """Some of :data:`RUN_OPTIONS`, with the help of that command."""
-    found = {name: RUN_OPTIONS[name] for name in names}
-    for name, text in OWN_HELP.get(command, {}).items():
-        annotation, default = found[name]
-        type_, option = get_args(annotation)
-        option = copy.copy(option)
-        option.help = text
-        found[name] = (Annotated[type_, option], default)
-    return found
+    own = {name: _run_option(_RUN_FIELDS[name], text) for name, text in OWN_HELP.get(command, {}).items()}
+    return {name: RUN_OPTIONS[name] for name in names} | own
 
 
 def given(config: type, values: Mapping[str, Any]) -> dict[str, Any]:

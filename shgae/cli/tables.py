@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -12,18 +12,12 @@ from rich.tree import Tree
 
 from shgae.artifacts.disk_space import DryRun, readable
 from shgae.cli.command import Outcome, near
-from shgae.cli.progress.epochs import NAMES, SCALES
-from shgae.cli.table_layout import FittedTable
+from shgae.cli.progress.tracked import NAMES, SCALES
 from shgae.errors import printable
 from shgae.evaluation.study_report import StudyCosts, StudyReport
 from shgae.recipes import JOINT_MISMATCH
 from shgae.reporting.table import Grid
 from shgae.wording import duration
-
-if TYPE_CHECKING:
-    from shgae.analysis.latent.report import AnalysisReport
-    from shgae.analysis.rate.report import RateReport
-    from shgae.analysis.splice.report import SpliceReport
 
 _MOST_NAMES = 6
 POOLED = "all stacks together, against their common mean"
@@ -150,42 +144,16 @@ def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
     return trees[0]
 
 
-def splice_tables(report: SpliceReport) -> list[FittedTable | Text]:
-    """Everything that a splice found, one under the other."""
-    from shgae.analysis.splice.text import sentences
-    from shgae.reporting import splice
-
-    *others, checks = map(FittedTable, splice.splice_tables(report))
-    return [*others, Text(splice.code_lines(report)), checks, Text("\n".join(sentences(report)))]
-
-
-def rate_tables(report: RateReport) -> list[FittedTable | Text]:
-    """Everything that a rate curve found."""
-    from shgae.analysis.rate.text import sentences
-    from shgae.reporting.rate import rate_table
-
-    return [FittedTable(rate_table(report)), Text("\n".join(sentences(report)))]
-
-
-def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
-    """Everything that an analysis found, and why parts were left out."""
-    from shgae.analysis.latent.text import sentences
-    from shgae.reporting import latent
-
-    left_out = [f"left out: {part}, {why}" for part, why in report.left_out.items()]
-    return [*map(FittedTable, latent.analysis_tables(report)), Text("\n".join([*sentences(report), *left_out]))]
-
-
-def study_tables(report: StudyReport, costs: StudyCosts | None = None) -> list[FittedTable | Text]:
+def study_tables(report: StudyReport, costs: StudyCosts | None = None) -> list[Grid | Text]:
     """The arms, their differences, what both allow to say, the sizes of the code, and the arms' costs where known."""
     from shgae.reporting import study
 
-    said = Text("\n".join([study.conclusion(report), *study.notes(report)]))
-    more = [*study.sizes_table(report), *([study.costs_table(report, costs)] if costs else [])]
-    return [*map(FittedTable, study.tables(report)), *map(FittedTable, more), said]
+    grids = [*study.tables(report), *study.sizes_table(report)]
+    grids += [study.costs_table(report, costs)] if costs else []
+    return [*grids, Text("\n".join([study.conclusion(report), *study.notes(report)]))]
 
 
-def dry_run_tables(dry_run: Mapping[str, Any]) -> list[FittedTable | str]:
+def dry_run_tables(dry_run: Mapping[str, Any]) -> list[Grid | str]:
     """What a study would make, a row for all seeds, and how long it takes."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for part in dry_run["parts"]:
@@ -196,15 +164,15 @@ def dry_run_tables(dry_run: Mapping[str, Any]) -> list[FittedTable | str]:
         each, whole = (duration(seconds) if missing else "-" for seconds in (max(missing, default=0), sum(missing)))
         rows.append((arm or "all", what, str(len(parts) - len(missing)), str(len(missing)), each, whole))
     headings = ("arm", "what", "there already", "to make", "time each", "in all")
-    table = FittedTable(Grid("what this study makes", headings, tuple(rows), words=("what",)))
+    table = Grid("what this study makes", headings, tuple(rows), words=("what",))
     return [table, f"in all: about {duration(dry_run['seconds'])}"]
 
 
-def plan_tables(listing: Mapping[str, Any]) -> list[FittedTable | str]:
+def plan_tables(listing: Mapping[str, Any]) -> list[Grid | str]:
     """The parts of a study and how far they are."""
     parts, headings = listing["parts"], ("part", "what", "state")
     rows = tuple((part["name"], part["what"], part["state"]) for part in parts)
     done, running = (sum(part["state"] == state for part in parts) for state in ("done", "running"))
     said = f"plan {listing['plan'][:12]}: {done} of {len(parts)} parts done, {running} running"
     left = f", {listing['left']}" if listing["left"] else ""
-    return [FittedTable(Grid("parts of this study", headings, rows, words=headings)), said + left]
+    return [Grid("parts of this study", headings, rows, words=headings), said + left]

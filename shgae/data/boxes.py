@@ -93,13 +93,8 @@ def read_boxes(path: Path, category_id: int, joints: Sequence[str] = ()) -> BoxF
 
     Boxes of another category, where one is given, and crowds are skipped and counted; they need not be sound. So are
     boxes without area, as detectors leave them, entries without a box, and those of an image that is not listed. Images
-    without boxes are not checked.
-
-    Args:
-        path: the JSON.
-        category_id: of the people; a dataset with categories of its own tells by them
-            (:func:`~shgae.data.coco_category.category_of_people`).
-        joints: names of the people's.
+    without boxes are not checked. ``category_id`` and ``joints`` are the people's; a dataset with categories of its own
+    tells by them (:func:`~shgae.data.coco_category.category_of_people`).
 
     Raises:
         Refused: no such file, no JSON, of neither form, none of its categories may be the people's, or something in

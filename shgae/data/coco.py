@@ -129,7 +129,6 @@ class CocoPeople:
         return None if header is None else header.size_by(self.exif)
 
     def person(self, annotation_id: int, photo: Photo) -> Person:
-        """One person of that photo."""
         return _person(self._annotations[annotation_id], photo, len(self.skeleton))
 
     def given(self, annotation_id: int) -> dict[str, Any]:

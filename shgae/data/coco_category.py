@@ -41,12 +41,12 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     if len(chosen) != 1:
         raise _not_one(found, chosen, name, dataset)
     category = dict(chosen[0])
-    names = category["keypoints"]
-    if not isinstance(names, list) or not all(is_text(joint) for joint in names):
+    names = _joints_of(category)
+    if not names or len(names) < len(category["keypoints"]):
         raise JsonFault("the category's keypoints are not a list of different names")
-    names = category["keypoints"] = list(map(plain_name, names))
     if twice := next((joint for joint, count in Counter(names).items() if count > 1), None):
         raise JsonFault(f"the category's keypoints have {quoted(twice)} twice, and are not a list of different names")
+    category["keypoints"] = names
     if len(names) > MOST_JOINTS:
         why = f"its category has {len(names):,} joints, networks have maps of {MOST_JOINTS} at most"
         raise JsonFault(why, f"a JSON of {MOST_JOINTS} joints or fewer")
@@ -88,7 +88,7 @@ def category_of_people(categories: Any, category_id: int, joints: Sequence[str])
 
 def _joints_of(category: Mapping[str, Any]) -> list[str]:
     names = category["keypoints"]
-    return [plain_name(one) for one in names if isinstance(one, str)] if isinstance(names, list) else []
+    return [plain_name(one) for one in names if is_text(one)] if isinstance(names, list) else []
 
 
 def _is_called(category: Mapping[str, Any], name: str) -> bool:
@@ -149,7 +149,6 @@ def _others(chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str,
 
 
 def _people(dataset: Mapping[str, Any]) -> Counter[int]:
-    """How many annotations each category has."""
     return Counter(one.get("category_id") for one in dataset["annotations"] if type(one.get("category_id")) is int)
 
 

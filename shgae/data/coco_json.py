@@ -146,7 +146,6 @@ def _check_dataset(
 
 
 def _nobody(dataset: Mapping[str, Any], category: int) -> JsonFault:
-    """What to say where no annotation has the people's category."""
     annotations = dataset["annotations"]
     said = Counter(_shown(one.get("category_id")) for one in annotations)
     if not said:

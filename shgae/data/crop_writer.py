@@ -89,8 +89,7 @@ def write_crops(
 
 
 def _cuts(unfinished: Draft, selection: Selection, config: PrepareConfig, execution: Execution) -> Iterator[Cut]:
-    around = around_crop(config.crop_size, config.context)
-    with closing(cut_people(selection, config.crop_size, execution.workers, around)) as cuts:
+    with closing(cut_people(selection, config, execution.workers)) as cuts:
         for cut in cuts:
             execution.stop.raise_if_set(unfinished.target, "the same command again", saved=False)
             yield cut

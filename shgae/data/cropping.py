@@ -11,12 +11,12 @@ from PIL import Image
 
 from shgae.arrays import Bytes
 from shgae.data.coco import CocoPeople, Person, Photo
-from shgae.data.geometry import Rectangle, Square, with_context
+from shgae.data.geometry import Rectangle, Square, around_crop, with_context
 from shgae.data.photo_decoding import cut, open_photo, refuse_huge
 from shgae.data.prefetch import prefetch
 from shgae.data.selection import Selection
 from shgae.errors import Refused, shortened
-from shgae.recipes import Split
+from shgae.recipes import PrepareConfig, Split
 from shgae.wording import few
 
 _MOST_NAMED = 2
@@ -99,16 +99,15 @@ def too_many(bad: Sequence[BadPhoto], of: int) -> Refused:
 
 
 def photos_to_cut(selection: Selection) -> int:
-    """How many photos have samples."""
     return sum(1 for _ in selection.samples())
 
 
-def cut_people(selection: Selection, crop_size: int, workers: int, around: int = 0) -> Generator[Cut, None, None]:
+def cut_people(selection: Selection, config: PrepareConfig, workers: int) -> Generator[Cut, None, None]:
     """What comes of each photo that has samples, in the order of the JSON, whatever the number of threads.
 
-    A photo of more than :data:`MOST_AT_ONCE` comes in parts. A crop has ``crop_size`` pixels a side, and ``around`` of
-    context on each; 0 threads do it in line.
+    A photo of more than :data:`MOST_AT_ONCE` comes in parts; 0 threads do it in line.
     """
+    around = around_crop(config.crop_size, config.context)
 
     def cut_part(part: _Part) -> Cut:
         image = part.decoded.get()
@@ -117,12 +116,12 @@ def cut_people(selection: Selection, crop_size: int, workers: int, around: int =
             return Cut(len(part.people), [], bad if part.is_first else None)
         samples = []
         for person, split, square in part.people:
-            pixels, valid = cut(image, square, crop_size)
+            pixels, valid = cut(image, square, config.crop_size)
             stored = _with_context(image, square, pixels, around)
             samples.append(Sample(person, part.photo, split, square, pixels, valid, stored))
         return Cut(len(part.people), samples)
 
-    yield from prefetch(_parts(selection), cut_part, workers)
+    return prefetch(_parts(selection), cut_part, workers)
 
 
 class _Decoded:
@@ -134,7 +133,6 @@ class _Decoded:
         self._found: Image.Image | Refused | None = None
 
     def get(self) -> Image.Image | Refused:
-        """The pixels, or why there are none."""
         with self._lock:
             if self._found is None:
                 self._found = self._open()

@@ -42,7 +42,6 @@ class PoseBatch(NamedTuple):
     """(N, S, C, 4, 4) float32 of the bottlenecks, where some of their numbers are dropped."""
 
     def to(self, device: torch.device) -> PoseBatch:
-        """The same batch on a device."""
         there = [sent(tensor, device) for tensor in (self.crops, self.xy_crop, self.visibility)]
         warp = self.warp
         if warp is not None:

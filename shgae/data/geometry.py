@@ -43,7 +43,6 @@ class Rectangle(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds no pixel."""
         return self.x0 >= self.x1 or self.y0 >= self.y1
 
 

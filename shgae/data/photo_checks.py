@@ -29,16 +29,16 @@ def check_turns(selections: Sequence[Selection], execution: Execution) -> int:
     Raises:
         Refused: under ``refuse``, where boxes and joints are of the upright photos, or might be.
     """
-    photos = [(selection, photo, path) for selection in selections for photo, path in _photos(selection)]
-    turned: dict[str, Turned] = {selection.source: Turned() for selection in selections}
-    headers = prefetch((path for _, _, path in photos), read_header, execution.workers)
-    for (selection, photo, path), header in zip(photos, headers, strict=True):
-        turned[selection.source].add(path, header, selection.people.said_size(photo.id))
+    count = 0
     for selection in selections:
-        note = told(turned[selection.source], selection.people.exif, f" of {selection.source}")
-        if note:
+        turned, photos = Turned(), list(_photos(selection))
+        headers = prefetch((path for _, path in photos), read_header, execution.workers)
+        for (photo, path), header in zip(photos, headers, strict=True):
+            turned.add(path, header, selection.people.said_size(photo.id))
+        if note := told(turned, selection.people.exif, f" of {selection.source}"):
             execution.progress.note(note)
-    return sum(len(one.all) for one in turned.values())
+        count += len(turned.all)
+    return count
 
 
 def told(turned: Turned, exif: Exif, whose: str = "", unclear: str = _UNCLEAR) -> str | None:

@@ -75,7 +75,6 @@ def open_photo(
     nothing but its end marker is whole; one with zeros or an end marker in place of pixels is torn.
 
     Args:
-        path: the photo's file.
         expected_size: width and height in pixels that it must have; None admits any.
         exif: "apply" turns it as EXIF says; otherwise its pixels are as stored.
         seen: told the sha256 of the bytes that are decoded, before they are; what it raises goes on.

@@ -125,7 +125,6 @@ class Turned:
 
     @property
     def all(self) -> list[Path]:
-        """Every one."""
         return [*self.stored, *self.upright, *self.unclear, *self.unlikely]
 
     @property
@@ -162,7 +161,6 @@ def same_photos(paths: Iterable[tuple[Key, Path]]) -> list[list[Key]]:
 
 
 def _digest(file: str) -> str:
-    """The sha256; of a file that cannot be read, its name."""
     try:
         return hash_file(Path(file))
     except (OSError, Refused):

@@ -45,17 +45,14 @@ class PhotoRequest:
         return {"photos_sha256": photos, "boxes_sha256": self.boxes_sha256}
 
     def inputs(self) -> list[Path]:
-        """The files that are read."""
         return [*(photo.path for photo in self.photos), *([self.boxes] if self.boxes else [])]
 
     @property
     def people(self) -> int:
-        """How many are looked for."""
         return sum(photo.people for photo in self.photos)
 
     @property
     def size(self) -> int:
-        """Bytes of the photos."""
         return sum(_size(photo.path) for photo in self.photos)
 
 
@@ -72,10 +69,7 @@ def read_request(
     Args:
         given: files, and folders of which the photos directly inside are taken.
         boxes: a COCO dataset or list of detections; None takes each photo as one person.
-        category_id: of the people among the boxes.
-        config: limit, and what to do about photos that EXIF says to turn.
-        execution: threads and progress.
-        joints: names of the people's.
+        category_id, joints: the people's, see :func:`~shgae.data.boxes.read_boxes`.
 
     Raises:
         Refused: there is no photo, the boxes are refused, or a photo is to be turned.
@@ -152,7 +146,6 @@ def _look_at(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Exe
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; 0 where there is none."""
     try:
         return path.stat().st_size
     except OSError:

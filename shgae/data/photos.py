@@ -40,7 +40,6 @@ class BoxedPhoto:
 
     @property
     def people(self) -> int:
-        """How many there are to look for."""
         return 1 if self.boxes is None else len(self.boxes)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import tee, zip_longest
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -15,7 +16,7 @@ _AHEAD = 2
 """Items that wait for each worker."""
 
 
-def prefetch(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> Iterator[Made]:
+def prefetch(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> Generator[Made, None, None]:
     """``make`` of every item, in order, worked out ahead by so many threads; 0 does it in line.
 
     Threads suffice: reading mapped files, NumPy's copies and Pillow's decoding let go of the interpreter's lock.
@@ -39,12 +40,9 @@ def prefetch(items: Iterable[Item], make: Callable[[Item], Made], workers: int) 
 
 def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
     """The items, each one handed over when the next has been asked for."""
-    waiting: deque[Item] = deque()
-    for item in items:
-        waiting.append(item)
-        if len(waiting) > 1:
-            yield waiting.popleft()
-    yield from waiting
+    current, following = tee(items)
+    next(following, None)
+    yield from (item for item, _ in zip_longest(current, following))
 
 
 @contextmanager

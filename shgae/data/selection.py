@@ -63,12 +63,10 @@ class Selection:
 
     @property
     def counts(self) -> Counter[Split]:
-        """Samples of each split."""
         return Counter(fate.split for fate in self.fates if fate.split is not None)
 
     @property
     def dropped(self) -> Counter[str]:
-        """Dropped people by reason."""
         strays = Counter(stray.reason for stray in self.people.strays.values())
         return strays + Counter(fate.reason for fate in self.fates if fate.reason is not None)
 

@@ -107,7 +107,6 @@ def _note_shared_photos(selections: Sequence[Selection], twins: Sequence[Sequenc
 
 
 def crops_in_words(selections: Sequence[Selection]) -> str:
-    """What will be made, in words."""
     people, everybody = sum(split_sizes(selections).values()), sum(len(one.people) for one in selections)
     return f"crops of {counted_people(people)} out of {everybody:,}"
 
@@ -127,8 +126,7 @@ def cutting_time(selection: Selection, config: PrepareConfig, workers: int) -> f
     """Seconds that all photos of a selection will take, by the first ones."""
     parts = sum(-(-len(fates) // MOST_AT_ONCE) for _, fates in selection.samples())
     begun = time.perf_counter()
-    around = around_crop(config.crop_size, config.context)
-    with closing(cut_people(selection, config.crop_size, workers, around)) as cuts:
+    with closing(cut_people(selection, config, workers)) as cuts:
         tried = sum(1 for _ in itertools.islice(cuts, _TRIED))
     return (time.perf_counter() - begun) * parts / max(tried, 1)
 

@@ -1,14 +1,19 @@
-"""The truth of whole photos for COCO's official numbers, and results as COCOeval takes them."""
+"""COCO's official keypoint numbers over whole photos: pycocotools' COCOeval as it is, and a truth that it can take."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from shgae.arrays import Floats
 from shgae.artifacts import strict_json
@@ -20,7 +25,6 @@ from shgae.data.selection import BAD_PHOTO, BEYOND_LIMIT
 from shgae.data.text_input import plain_name, there
 from shgae.errors import Refused
 from shgae.evaluation.matching import without_strangers
-from shgae.metrics.official import official_scores
 from shgae.wording import counted_people
 
 _FIX = "the JSON that shgae prepare took for this split, with COCO's area, iscrowd and num_keypoints"
@@ -38,6 +42,47 @@ _NEEDED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "iscrowd": (lambda value: isinstance(value, int | float) and value in (0, 1), "0 or 1"),
 }
 """What COCOeval reads of a person besides its joints, and what is sound, also in words."""
+
+NAMES = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
+"""In COCO's order; m and l: people of medium and large area."""
+
+
+def official_scores(
+    truth: Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
+    sigmas: Floats | None = None,
+    photos: Collection[int] | None = None,
+) -> dict[str, float | None]:
+    """The ten numbers of :data:`NAMES`, in [0, 1]; None where COCOeval has nobody to count.
+
+    Args:
+        truth: COCO keypoint JSON, with area, iscrowd, bbox and num_keypoints of each annotation.
+        results: in COCO's results format, of photos of the truth and its category.
+        sigmas: (K,) of OKS; None takes COCO's, of its 17 joints.
+        photos: ids of the photos of the truth that are scored; None scores all.
+    """
+    if not truth["images"]:
+        return dict.fromkeys(NAMES, None)
+    with contextlib.redirect_stdout(io.StringIO()):
+        index = COCO()
+        index.dataset = copy.deepcopy(dict(truth))
+        index.createIndex()
+        judge = COCOeval(index, index.loadRes([dict(one) for one in results] or [_nobody(truth, sigmas)]), "keypoints")
+        if sigmas is not None:
+            judge.params.kpt_oks_sigmas = sigmas
+        if photos is not None:
+            judge.params.imgIds = sorted(photos)
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return {name: None if value < 0 else float(value) for name, value in zip(NAMES, judge.stats, strict=True)}
+
+
+def _nobody(truth: Mapping[str, Any], sigmas: Floats | None) -> dict[str, Any]:
+    """A result that finds nobody: COCO reads no list without any."""
+    joints = 17 if sigmas is None else len(sigmas)
+    where = {"image_id": truth["images"][0]["id"], "category_id": truth["categories"][0]["id"]}
+    return where | {"keypoints": [-1e9, -1e9, 0] * joints, "score": 0.0}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NotRequired, TypedDict
 
 from shgae.artifacts.typed_json import Upgrade, without
-from shgae.metrics.paired_tests import holm
+from shgae.metrics.comparison import holm
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import Verdict
 

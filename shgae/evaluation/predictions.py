@@ -169,7 +169,6 @@ def read_predictions(
     source: Source,
     name: str,
     crops: Crops,
-    whole: PeopleTable,
     sigmas: Floats | None = None,
     category_id: int | None = None,
 ) -> PredictionFile:
@@ -184,14 +183,13 @@ def read_predictions(
         source: the JSON.
         name: of the predictor in the report.
         crops: the people to be scored.
-        whole: the people of the whole split, of whom those may be a part.
         sigmas: (K,) of OKS; None where the joints have none.
         category_id: of the people; an entry that names another is refused. None takes any.
 
     Raises:
         Refused: no such file, no JSON, an entry is broken, a person has none or several, or OKS has no sigmas.
     """
-    path, joints = path_of(source), whole.visibility.shape[1]
+    path, whole, joints = path_of(source), crops.whole, crops.whole.visibility.shape[1]
     entries, sha256 = strict_json.read(source, "predictions", _FIX, each=with_whole, constant=float)
     try:
         check_entries(entries, joints, category_id)
@@ -235,8 +233,11 @@ def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | N
     rows = []
     for place, entry in enumerate(entries):
         if entry.get("annotation_id") is not None:
-            row = by_annotation.get(entry["annotation_id"])
-            _check_photo(entry, f"entry {place}", row, whole)
+            annotation, said = entry["annotation_id"], entry.get("image_id")
+            row = by_annotation.get(annotation)
+            if row is not None and said is not None and said != whole.photo_id[row]:
+                of = int(whole.photo_id[row])
+                raise JsonFault(f"entry {place} has annotation_id {annotation}, of photo {of}, and image_id {said}")
             rows.append(row)
             continue
         photo = entry["image_id"]
@@ -245,14 +246,6 @@ def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | N
             raise JsonFault(f"entry {place} is of {why}")
         rows.append(by_photo.get(photo))
     return rows
-
-
-def _check_photo(entry: dict[str, Any], where: str, row: int | None, whole: PeopleTable) -> None:
-    """Two answers to the question whom an entry is of must be one answer."""
-    said = entry.get("image_id")
-    if row is not None and said is not None and said != whole.photo_id[row]:
-        annotation, photo = entry["annotation_id"], int(whole.photo_id[row])
-        raise JsonFault(f"{where} has annotation_id {annotation}, of photo {photo}, and image_id {said}")
 
 
 def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:

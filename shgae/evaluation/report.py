@@ -12,18 +12,15 @@ from dataclasses import dataclass, field
 from shgae.artifacts.typed_json import Schema
 from shgae.errors import Inconsistent
 from shgae.evaluation.error_shares import ErrorRule, ErrorTable
-from shgae.evaluation.official import OfficialPhotos
+from shgae.evaluation.official import NAMES, OfficialPhotos
 from shgae.evaluation.older_reports import OLDER
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained
-from shgae.metrics.comparison import Comparison
+from shgae.metrics.comparison import Comparison, McNemar
 from shgae.metrics.error_kinds import ByKind
-from shgae.metrics.official import NAMES
-from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Metric
-from shgae.metrics.score_interval import is_near_boundary
-from shgae.metrics.statistics import FEWEST_PHOTOS, Interval
+from shgae.metrics.statistics import FEWEST_PHOTOS, Interval, is_near_boundary
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Origin:
     matching: Matching | None = None
     """None where each prediction says whom it is of."""
     official: Mapping[str, float | None] | None = None
-    """COCO's :data:`~shgae.metrics.official.NAMES` over whole photos, 0 to 1; None where they were not asked for."""
+    """COCO's :data:`~shgae.evaluation.official.NAMES` over whole photos, 0 to 1; None where they were not asked for."""
     trained: Trained | None = None
     """How it was trained; None of a file of predictions."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from shgae.evaluation.study_differences import ArmComparison, Estimate
 from shgae.evaluation.study_report import StudyReport
+from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
 from shgae.option_lists import BASELINE, FULL, NONE, RANDOM
 
@@ -44,21 +44,6 @@ class Caution(StrEnum):
     """Likewise, with arms that were added to the plan."""
 
 
-@dataclass(frozen=True)
-class SeedErrors:
-    """Comparisons by where their error over seeds comes from."""
-
-    pooled: tuple[ArmComparison, ...]
-    own: tuple[ArmComparison, ...]
-    unchecked: tuple[ArmComparison, ...]
-
-    @property
-    def freedom(self) -> int:
-        """Degrees of freedom of the pooled error; 0 without one."""
-        errors = (one.groups.all.seed_error for one in self.pooled if one.groups.all)
-        return max((error.freedom for error in errors if error), default=0)
-
-
 def cautions_of(report: StudyReport) -> tuple[Caution, ...]:
     """Those that hold."""
     return tuple(caution for caution in Caution if _HOLDS[caution](report))
@@ -83,14 +68,12 @@ def over_photos_alone(report: StudyReport) -> tuple[ArmComparison, ...]:
     return tuple(one for one in report.differences if one.groups.all and one.groups.all.over_seeds is None)
 
 
-def seed_errors(report: StudyReport) -> SeedErrors:
-    """Where the errors over seeds come from."""
+def with_seed_error(report: StudyReport, *, pooled: bool, checked: bool) -> list[tuple[ArmComparison, SeedError]]:
+    """Comparisons with an error over seeds that is that of all arms or their own, with a ratio by which that was
+    checked or without."""
     found = [(one, one.groups.all.seed_error) for one in report.differences if one.groups.all]
-    return SeedErrors(
-        pooled=tuple(one for one, error in found if error and error.pooled and error.ratio is not None),
-        own=tuple(one for one, error in found if error and not error.pooled and error.ratio is not None),
-        unchecked=tuple(one for one, error in found if error and error.pooled and error.ratio is None),
-    )
+    kind = (pooled, checked)
+    return [(one, error) for one, error in found if error and (error.pooled, error.ratio is not None) == kind]
 
 
 def counts_of_pairs(report: StudyReport) -> tuple[int, ...]:
@@ -114,28 +97,24 @@ def is_over_photos(report: StudyReport) -> bool:
     return len(report.seeds) == 1 or (alone > 0 and alone == every)
 
 
-def _is_elsewhere(report: StudyReport) -> bool:
-    return report.budget is None
-
-
 _HOLDS: Mapping[Caution, Callable[[StudyReport], bool]] = {
     Caution.TRAINING_COST: lambda report: training_cost(report) is not None,
-    Caution.ONE_BASELINE: lambda report: not _is_elsewhere(report),
+    Caution.ONE_BASELINE: lambda report: report.budget is not None,
     Caution.SEVERAL_DEVICES: lambda report: len(report.devices) > 1,
     Caution.PRETRAINING_APART: lambda report: report.ae_epochs is not None,
-    Caution.NO_TEST_SPLIT: lambda report: report.split == "val" and not _is_elsewhere(report),
+    Caution.NO_TEST_SPLIT: lambda report: report.split == "val" and report.budget is not None,
     Caution.LIMITED: lambda report: bool(report.limit),
     Caution.OVER_PHOTOS: is_over_photos,
     Caution.OVER_PHOTOS_AND_SEEDS: lambda report: not is_over_photos(report),
     Caution.SOME_OVER_PHOTOS: lambda report: not is_over_photos(report) and bool(over_photos_alone(report)),
     Caution.MINIMUM_DETECTABLE: lambda report: report.detectable is not None,
-    Caution.POOLED_ERROR: lambda report: bool(seed_errors(report).pooled),
-    Caution.OWN_ERROR: lambda report: bool(seed_errors(report).own),
-    Caution.UNCHECKED_ERROR: lambda report: bool(seed_errors(report).unchecked),
-    Caution.PAIRED_IN_ORDER: lambda report: _is_elsewhere(report) and max(counts_of_pairs(report), default=0) > 1,
-    Caution.UNPAIRED: lambda report: _is_elsewhere(report) and 0 in counts_of_pairs(report),
-    Caution.REGISTERED_SCORES: lambda report: _is_elsewhere(report) and bool(report.scored_by_studies),
-    Caution.MCNEMAR_BY_RUNS: lambda report: _is_elsewhere(report) and any(one.joints for one in report.differences),
+    Caution.POOLED_ERROR: lambda report: bool(with_seed_error(report, pooled=True, checked=True)),
+    Caution.OWN_ERROR: lambda report: bool(with_seed_error(report, pooled=False, checked=True)),
+    Caution.UNCHECKED_ERROR: lambda report: bool(with_seed_error(report, pooled=True, checked=False)),
+    Caution.PAIRED_IN_ORDER: lambda report: report.budget is None and max(counts_of_pairs(report), default=0) > 1,
+    Caution.UNPAIRED: lambda report: report.budget is None and 0 in counts_of_pairs(report),
+    Caution.REGISTERED_SCORES: lambda report: report.budget is None and bool(report.scored_by_studies),
+    Caution.MCNEMAR_BY_RUNS: lambda report: report.budget is None and any(one.joints for one in report.differences),
     Caution.SEVERAL_COMPARISONS: lambda report: compared_at_once(report, added=False) > 1,
     Caution.ADDED_COMPARISONS: lambda report: compared_at_once(report, added=True) > 1,
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from shgae.config import Share
-from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
@@ -84,7 +84,7 @@ class JointTest:
 
     joint: str
     test: McNemar
-    """``minus`` is the first: see :func:`shgae.metrics.paired_tests.mcnemar`."""
+    """``minus`` is the first: see :func:`shgae.metrics.comparison.mcnemar`."""
 
 
 @dataclass(frozen=True)

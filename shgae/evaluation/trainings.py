@@ -216,12 +216,11 @@ def values_of(trainings: Sequence[Training], name: str) -> tuple[Any, ...]:
     """One thing of each training, by its name; None where it is not known, "none" where it is nothing."""
     if name in _OWN:
         return tuple(getattr(training, _OWN[name]) for training in trainings)
-    neutral = dict(NEUTRAL)
     found = []
     for training in trainings:
         options = training.options or {}
         # Manifests leave neutral options out.
-        is_said = name in options or (name in neutral and "lr" in options)
-        value = options.get(name, neutral.get(name))
+        is_said = name in options or (name in NEUTRAL and "lr" in options)
+        value = options.get(name, NEUTRAL.get(name))
         found.append(("none" if value is None else value) if is_said else None)
     return tuple(found)

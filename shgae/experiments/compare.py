@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from shgae.arrays import Bools, Ints
 from shgae.artifacts.compatibility import scored_split
-from shgae.artifacts.crops import Crops, read_people
+from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.input_file import typed_path
 from shgae.artifacts.manifest import DIFFERENCES
@@ -122,8 +122,7 @@ class _Bench:
         """Scores one file or folder."""
         if path.is_dir():
             return self._scored(*self._of_study(path))
-        whole, category = read_people(self.data, self.split), self.data.facts["category_id"]
-        file = read_predictions(path, path.stem, self.crops, whole, self.people.sigmas, category)
+        file = read_predictions(path, path.stem, self.crops, self.people.sigmas, self.data.facts["category_id"])
         for note in file.notes():
             execution.progress.note(note)
         cells = np.where(file.predictions.is_found[:, None, None], file.predictions.cells, _NOWHERE)

@@ -7,8 +7,9 @@ the stages fit together from Python.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from shgae.artifacts.manifest import differences
 from shgae.artifacts.output_file import make_room
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_json, read_rows, write_json
-from shgae.config import within
+from shgae.config import Config, within
 from shgae.data import heatmaps
 from shgae.data.datasets import to_images
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
@@ -34,8 +35,7 @@ from shgae.inference.device import resolve_device, resolve_precision
 from shgae.plots.curves import training_curves
 from shgae.plots.poses import prediction_sheet
 from shgae.plots.style import save_figure
-from shgae.recipe_parts import with_parts
-from shgae.recipes import RECIPES, EvaluateConfig, Split, as_json
+from shgae.recipes import RECIPES, EvaluateConfig, Split
 from shgae.skeleton import Skeleton
 from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
 from shgae.stages.evaluate import EvaluateResult
@@ -147,46 +147,23 @@ def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int, device
     code = dataclasses.replace(recipe.pretrain_ae, epochs=_EPOCHS["autoencoder"], seed=seed, precision=precision)
     second = dataclasses.replace(recipe.finetune, epochs=_EPOCHS["finetuned"], **pose)
 
-    def part(
-        path: Path, kind: str, config: Mapping[str, Any], run: Callable[[Execution], object], **parents: Path
-    ) -> Part:
-        return Part(step=path.name, what=path.name, path=path, kind=kind, config=config, parents=parents, run=run)
+    def part(stage: Callable[..., object], path: Path, kind: str, config: Config, **parents: Path) -> Part:
+        return Part.by(stage, parents, path, config, kind=kind, step=path.name, what=path.name)
 
-    yield part(data, "data", as_json(to_crops), lambda how: prepare.run(sources, data, to_crops, how))
-    yield part(
-        baseline, "hourglass", as_json(with_parts(first)), lambda how: train.run(data, baseline, first, how), data=data
+    yield part(partial(prepare.run, sources), data, "data", to_crops)
+    yield part(train.run, baseline, "hourglass", first, data=data)
+    yield part(extract.run, activations, "activations", found, model=baseline, data=data)
+    yield part(pretrain_ae.run, autoencoder, "autoencoder", code, activations=activations)
+    yield Part(
+        step="grafted",
+        what="grafted",
+        path=grafted,
+        kind="hourglass",
+        config={"stacks": [0]},
+        parents={"model": baseline, "autoencoder": autoencoder},
+        run=lambda how: graft.run(baseline, [autoencoder], grafted, how),
     )
-    yield part(
-        activations,
-        "activations",
-        as_json(found),
-        lambda how: extract.run(baseline, data, activations, found, how),
-        model=baseline,
-        data=data,
-    )
-    yield part(
-        autoencoder,
-        "autoencoder",
-        as_json(code),
-        lambda how: pretrain_ae.run(activations, autoencoder, code, how),
-        activations=activations,
-    )
-    yield part(
-        grafted,
-        "hourglass",
-        {"stacks": [0]},
-        lambda how: graft.run(baseline, [autoencoder], grafted, how),
-        model=baseline,
-        autoencoder=autoencoder,
-    )
-    yield part(
-        finetuned,
-        "hourglass",
-        as_json(with_parts(second)),
-        lambda how: finetune.run(grafted, data, finetuned, second, how),
-        model=grafted,
-        data=data,
-    )
+    yield part(finetune.run, finetuned, "hourglass", second, model=grafted, data=data)
 
 
 def _pictures(output: Path, result: EvaluateResult, execution: Execution) -> tuple[Path, ...]:

@@ -12,9 +12,11 @@ from shgae.artifacts.folders import interrupted, partial_of
 from shgae.artifacts.manifest import MANIFEST, differences, has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read
+from shgae.config import Config
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.option_lists import ARMS
+from shgae.recipes import as_json
 
 SCORING = ("score", "rate")
 """Steps that see the people on whom the arms of a study are compared; they come after all others."""
@@ -40,6 +42,19 @@ class Part:
     """The arm that it belongs to; "" where it serves several, ``baseline`` for the baseline's."""
     place: str = ""
     """``seed 0 (1 of 3)``; "" where it serves all."""
+
+    @classmethod
+    def by(
+        cls, stage: Callable[..., object], parents: Mapping[str, Path], path: Path, config: Config, **others: str
+    ) -> Part:
+        """What a stage makes of parents, which are its arguments in this order, at a path, with a config."""
+        return cls(
+            path=path,
+            config=as_json(config),
+            parents=parents,
+            run=lambda execution: stage(*parents.values(), path, config, execution),
+            **others,
+        )
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ import torch
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.data.datasets import PoseBatch, Rows, batch_images, in_chunks, load_pose_batch, pinned, to_images
-from shgae.data.prefetch import one_ahead, prefetch
+from shgae.data.prefetch import prefetch
 from shgae.execution import Execution
 from shgae.inference.device import autocast
 from shgae.recipes import CellRule, Precision
@@ -72,13 +72,9 @@ class Inference:
 
         batches = prefetch([rows for rows in world.shard(chunks) if len(rows)], load, execution.workers)
 
-        def computed() -> Iterator[tuple[PoseBatch, torch.Tensor]]:
-            for batch in batches:
-                on_device = batch.to(self.device)
-                yield on_device, self.infer(network, to_images(on_device.crops, on_device.valid, self.mean_rgb))
-
-        # A GPU works on the next batch while this one is fetched from it; on a CPU nothing would be won.
-        for number, found in enumerate(one_ahead(computed()) if self.device.type == "cuda" else computed()):
+        for number, batch in enumerate(batches):
+            on_device = batch.to(self.device)
+            found = on_device, self.infer(network, to_images(on_device.crops, on_device.valid, self.mean_rgb))
             done = chunks[number * world.size : (number + 1) * world.size]  # by all processes
             # Before the yield: a caller that stops after its last batch never resumes this generator.
             execution.progress.advance(sum(map(len, done)))

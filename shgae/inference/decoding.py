@@ -26,7 +26,6 @@ _FLIPPED = "; the map is the mean of the crop's and of its mirror image's"
 
 
 def decoding_words(config: DecodeConfig) -> str:
-    """How points are found, in words."""
     return _WORDS[config.decode] + (_FLIPPED if config.flip_test else "")
 
 

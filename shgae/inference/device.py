@@ -23,14 +23,15 @@ UNTESTED: Mapping[str, Callable[[], bool]] = {"mps": torch.backends.mps.is_avail
 """Kinds of GPU that are taken if asked for, and that nobody has tried, Apple's and Intel's: whether there is one."""
 BEYOND_FP16 = "--precision fp32 (fp16 ends at 65,504, and activations of the original residual can be far beyond)"
 """The fix where numbers of fp16 are not finite."""
+_AMD_BF16 = ("gfx908", "gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")
+"""AMD's architectures that multiply bf16: CDNA, and RDNA from 3 on."""
 _HALVES: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve_device(name: str) -> torch.device:
-    """``auto`` takes the first NVIDIA or AMD GPU, else the CPU; a GPU gets its number, so equal ones compare equal.
+    """The device of a name that :class:`~shgae.execution.Execution` takes.
 
-    Args:
-        name: one that :class:`~shgae.execution.Execution` takes.
+    ``auto`` is the first NVIDIA or AMD GPU, else the CPU; a GPU gets its number, so equal ones compare equal.
 
     Raises:
         Refused: a GPU that this machine does not have or this torch was not built for.
@@ -80,6 +81,8 @@ def runs_on(capability: tuple[int, int], built: Sequence[str]) -> bool:
 
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether the hardware multiplies bfloat16 natively; elsewhere it is emulated and slower than float32."""
+    if device.type == "cuda" and torch.version.hip:  # AMD's, of which a capability is another number
+        return torch.cuda.get_device_properties(device).gcnArchName.startswith(_AMD_BF16)
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
     if device.type != "cpu":
@@ -94,7 +97,9 @@ def best_precision(device: torch.device) -> tuple[Precision, str]:
         return "fp32", f"shgae was never tried on {device.type}"
     if multiplies_bf16(device):
         return "bf16", "the hardware multiplies bf16 natively"
-    if device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 7:
+    if device.type == "cuda" and not torch.version.hip and torch.cuda.get_device_capability(device)[0] == 7:
+        if "GTX 16" in torch.cuda.get_device_name(device):  # of 7.5 too, without tensor cores (pytorch issue 58123)
+            return "fp32", "this GPU has no tensor cores, and its fp16 convolutions may give NaN"
         return "fp16", "this GPU has tensor cores for fp16 and not for bf16"
     return "fp32", "the hardware multiplies neither bf16 nor fp16 natively"
 
@@ -108,7 +113,7 @@ def resolve_precision(precision: Precision, device: torch.device) -> Precision:
     if precision == "auto":
         return best_precision(device)[0]
     if precision == "bf16" and device.type == "cuda" and not multiplies_bf16(device):
-        why = f"{describe(device)} does not multiply bf16 (from compute capability 8.0 on)"
+        why = f"{describe(device)} does not multiply bf16 natively"
         raise Refused("value", "--precision", why, "--precision fp16 or fp32")
     return precision
 
@@ -163,6 +168,24 @@ def placed(
     if not quiet:
         announce(device, config.precision, execution.progress)
     return device, config
+
+
+def fetch(tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Begins to copy a tensor to the CPU; what is returned waits for it and gives it.
+
+    A GPU works in the order in which it is asked: a copy that is asked for after the next batch waits for that one too
+    (torch.cuda.Stream: "operations within a stream are executed in the order they are created").
+    """
+    if not tensor.is_cuda:
+        return tensor.cpu
+    there = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)
+    arrived = torch.cuda.current_stream(tensor.device).record_event()
+
+    def read() -> torch.Tensor:
+        arrived.synchronize()
+        return there
+
+    return read
 
 
 @contextmanager

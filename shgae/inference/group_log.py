@@ -41,7 +41,6 @@ class GroupLog:
         return sum(1 for _ in read_rows(self._table))
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Keeps the photos of one more group."""
         append_row(self._table, {"photos": rows, "sha256": _hash(rows)})
 
     def __iter__(self) -> Iterator[Row]:
@@ -54,7 +53,6 @@ class GroupLog:
         self._table.rename(self._aside)
 
     def remove(self) -> None:
-        """Leaves nothing to go on from."""
         self._table.unlink()
 
     def _sound(self, groups: Sequence[Sequence[BoxedPhoto]]) -> Iterator[dict[str, Any]]:
@@ -72,12 +70,10 @@ def remove_put_aside(folder: Path) -> None:
 
 
 def _hash(rows: Any) -> str:
-    """By which a later run knows that a group is what was found."""
     return hashlib.sha256(dumps(rows).encode()).hexdigest()
 
 
 def _are_same(rows: Sequence[Row], group: Sequence[BoxedPhoto]) -> bool:
-    """Whether the photos of a group are those that were decoded."""
     photos = [hash_file(photo.path) if photo.path.is_file() else None for photo in group]
     return [row.get("sha256") for row in rows] == photos
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from shgae.errors import Refused
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import perfect_height, target_sigma
 from shgae.inference.device import sound_model
-from shgae.metrics.nms import oks_nms
+from shgae.metrics.oks import oks_nms
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import PredictConfig
 
@@ -106,16 +106,13 @@ class PoseFinder:
         Raises:
             Refused: the model's maps hold numbers that are not finite.
         """
-        with closing(self._cuts(groups)) as cuts:
+        parts = (part for group in groups for photo in group for part in self._parts(photo))
+        with closing(prefetch(parts, self._cut, self._workers)) as cuts:
             for group in groups:
                 rows, limit = self._find(group, cuts), self._config.nms
                 if limit is not None:
                     rows = [without_doubles(row, self._loaded.skeleton.names, limit, self._sigmas) for row in rows]
                 yield rows
-
-    def _cuts(self, groups: Sequence[Group]) -> Generator[_Cut, None, None]:
-        parts = (part for group in groups for photo in group for part in self._parts(photo))
-        yield from prefetch(parts, self._cut, self._workers)
 
     def _parts(self, photo: BoxedPhoto) -> Iterator[BoxedPhoto]:
         """A photo with its boxes, at most a batch of them at a time: a crowd is not held in memory at once."""
@@ -236,15 +233,10 @@ class PoseFinder:
 
 
 def without_doubles(row: Row, joints: Sequence[str], limit: float, sigmas: Floats | None) -> Row:
-    """A photo's row without the people that :func:`~shgae.metrics.nms.oks_nms` drops, counted as ``suppressed``.
+    """A photo's row without the people that :func:`~shgae.metrics.oks.oks_nms` drops, counted as ``suppressed``.
 
-    Those that remain no longer say which annotation they are of: one of two boxes of a person may be gone.
-
-    Args:
-        row: see :data:`Row`.
-        joints: the K names.
-        limit: the highest OKS at which two people are kept.
-        sigmas: (K,) of OKS; None takes COCO's.
+    Those that remain no longer say which annotation they are of: one of two boxes of a person may be gone. ``limit`` is
+    the highest OKS at which two people of K joints are kept, ``sigmas`` its own, (K,); None takes COCO's.
     """
     people, shape = row["people"], (len(row["people"]), len(joints))
     table = np.array([one["keypoints"] for one in people], np.float64).reshape(*shape, 3)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from shgae.arrays import Array, Floats, Ints
-from shgae.metrics.score_interval import is_near_boundary, score_interval
 from shgae.metrics.statistics import (
     CONFIDENCE,
     FEWEST_PHOTOS,
@@ -21,6 +20,8 @@ from shgae.metrics.statistics import (
     Interval,
     PhotoEstimate,
     effective_number,
+    is_near_boundary,
+    score_interval,
 )
 
 _CELLS_AT_ONCE = 4_000_000
@@ -114,7 +115,7 @@ class PairedBootstrap:
         """A share of people (denominators 0 or 1), or of their joints, with its interval in [0, 1]; None from too few
         photos.
 
-        Near 0 and 100 % it is a :func:`~shgae.metrics.score_interval.score_interval`. At 0 and 100 % resamples do
+        Near 0 and 100 % it is a :func:`~shgae.metrics.statistics.score_interval`. At 0 and 100 % resamples do
         not vary, and the people of a photo might be copies of each other: the interval counts photos.
         """
         found = self.combined(lambda one: one, quantity)

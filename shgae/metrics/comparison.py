@@ -2,7 +2,7 @@
 
 All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so what they
 have in common, hard photos above all, cancels out of a difference: its own interval is narrower than those of the two
-scores suggest.
+scores suggest. Single joints are tested by McNemar's test; p-values allow for their number (Holm).
 """
 
 from __future__ import annotations
@@ -12,14 +12,61 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 
 from shgae.arrays import Bools, Floats, Ints
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
-from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.people import Visibility
 from shgae.metrics.statistics import ALPHA, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """A joint that two models found or missed on the same people."""
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p: float
+    """Exact two-sided probability of so uneven a split of the people on whom they differ, if the models were equally
+    good and people independent (McNemar 1947; with several people of one photo it is too small)."""
+    p_adjusted: float
+    """The same after :func:`holm` over all joints of the two models."""
+
+
+def mcnemar(first: Bools | Floats, second: Bools | Floats) -> McNemar:
+    """McNemar's test of two models on the n people who have a joint, the only one.
+
+    A person counts for the model of which a larger share of runs found the joint; where the shares are equal, as found
+    by both from a half on. Runs of one model are no independent witnesses, so they do not add to the number of people.
+
+    Args:
+        first: (n,) of each person whether its only run found the joint, or the share of its runs that did, 0 to 1.
+        second: (n,) the same of the other model.
+    """
+    only_first, only_second = int((first > second).sum()), int((second > first).sum())
+    equal = first == second
+    both = int((equal & (first >= 0.5)).sum())
+    differ = only_first + only_second
+    p = float(scipy.stats.binomtest(only_second, differ).pvalue) if differ else 1.0
+    return McNemar(both, only_first, only_second, int(equal.sum()) - both, p, p)
+
+
+def holm(p: Sequence[float]) -> tuple[float, ...]:
+    """p-values adjusted for their number: below alpha, a true hypothesis among all is rejected with at most alpha.
+
+    Holm 1979, Scandinavian Journal of Statistics 6: of m, the smallest is multiplied by m, the next by m - 1, and so
+    on; none falls below the one before it. Valid however the tests depend on each other.
+    """
+    adjusted = [0.0] * len(p)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        highest = max(highest, min(1.0, p[place] * (len(p) - rank)))
+        adjusted[place] = highest
+    return tuple(adjusted)
 
 
 @dataclass(frozen=True)
@@ -87,7 +134,7 @@ def _verdict(difference: Interval | None, p: float | None) -> Verdict:
 def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibility) -> tuple[McNemar, ...]:
     """McNemar's test of each joint, on the people who have it labelled (visibility above 0); adjusted for the number of
     joints that somebody has. Of each model (N, K) hits, or shares of runs that hit; see
-    :func:`~shgae.metrics.paired_tests.mcnemar`."""
+    :func:`~shgae.metrics.comparison.mcnemar`."""
     labelled = (visibility > 0).T
     found = [mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled)]
     tested = np.flatnonzero(labelled.any(1))

@@ -292,8 +292,7 @@ def _metric(
     reason: str | None = None,
 ) -> Metric:
     """A score with the rule, averaging, mask and decoding of ``about``."""
-    whole, parts = (values.all, values.v1, values.v2), (values.joints, values.labelled)
-    return Metric(name, unit, *about, *whole, *parts, people, left_out or {}, reason)
+    return Metric(name, unit, *about, **vars(values), people=people, left_out=left_out or {}, reason=reason)
 
 
 def _norm(off: Floats) -> Floats:

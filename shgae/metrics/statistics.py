@@ -7,7 +7,7 @@ From 50 photos on, an interval is the percentiles of its resamples; of a tail sm
 as far as that reaches beyond them all. Of fewer photos, percentiles are too narrow (measured in docs/statistics.md),
 and the interval is Student's, with as many degrees of freedom as photos less one (:class:`PhotoEstimate`). Photos are
 counted by their weight: a few crowds among many single people are few (:func:`effective_number`). A share near 0 or
-100 % has a score interval (:mod:`shgae.metrics.score_interval`). No verdict goes by fewer than 10 photos.
+100 % has a score interval (:func:`score_interval`). No verdict goes by fewer than 10 photos.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ MANY_PHOTOS = 50
 """From so many on, percentiles of resamples hold what they promise."""
 ROUNDING = 1e-9
 """Sums of shares that differ by less are equal."""
+_FEW_MISSES, _NEAR = 10.0, 0.2
 
 
 class Verdict(StrEnum):
@@ -192,6 +193,34 @@ def effective_number(weights: Floats) -> float:
     of none."""
     squares = float(np.square(weights).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0
+
+
+def is_near_boundary(share: float, photos: float) -> bool:
+    """Whether the rarer of hits and misses is rarer than a fifth, and fills fewer than 10 of so many photos."""
+    rarer = min(share, 1 - share) + ROUNDING  # so that 0.8 is as near as 0.2
+    return rarer < _NEAR and rarer * photos < _FEW_MISSES
+
+
+def score_interval(share: float, size: float, photos: float, confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a share of so many people, in [0, 1], for one near a boundary.
+
+    Resamples say little there: they are few different values, lopsided, and at 0 or 100 % they are one. Of 150 photos
+    and a share of 99 %, percentiles hold the truth in 87 % of cases, BCa (Efron 1987) in 89 %, and bootstrap-t is wider
+    than 70 points at 20 photos. Wilson's score interval (1927) with Student's t of P - 1 degrees of freedom and the
+    effective number of people (Korn and Graubard 1998, Survey Methodology 24) held it in 92 % or more
+    (docs/statistics.md).
+
+    Args:
+        share: 0 to 1.
+        size: the effective number of people: share (1 - share) / standard error^2, and at most their number.
+        photos: that they are of, 2 or more; see :func:`effective_number`.
+        confidence: two-sided.
+    """
+    reach = float(scipy.stats.t.ppf(0.5 + confidence / 2, photos - 1)) ** 2 / size
+    centre = (share + reach / 2) / (1 + reach)
+    half = math.sqrt(reach * (max(share * (1 - share), 0.0) + reach / 4)) / (1 + reach)
+    low, high = min(centre - half, share), max(centre + half, share)  # rounding may leave a share of 1 outside
+    return max(low, 0.0), min(high, 1.0)
 
 
 def percentile_tail(tail: float, photos: float) -> float:

@@ -59,7 +59,6 @@ class CheckpointFormat:
     """From the tensors that we want, by their names, to those next to them that are not used by any forward pass."""
 
     def name(self, ours: str) -> str:
-        """Their name of one of our tensors."""
         for pattern, replacement in self.table:
             ours = re.sub(pattern, replacement, ours)
         return ours

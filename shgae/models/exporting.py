@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -122,18 +121,13 @@ def _forget_this_machine(graph: onnx.GraphProto) -> None:
         part.ClearField("doc_string")
 
 
-@dataclass(frozen=True)
-class Checked:
-    """One comparison with torch."""
-
-    batch: int
-    """Images at once, N."""
-    differences: Mapping[str, float]
-    """Output -> its largest difference, as a share of the largest value that torch gives."""
-
-
-def check(data: bytes, network: MapsAndCodes, loaded: LoadedHourglass, execution: Execution) -> tuple[Checked, ...]:
+def check(
+    data: bytes, network: MapsAndCodes, loaded: LoadedHourglass, execution: Execution
+) -> dict[int, dict[str, float]]:
     """Holds the very bytes that will be written to the format, and to torch.
+
+    Returns:
+        Images at once, N -> output -> its largest difference, as a share of the largest value that torch gives.
 
     Raises:
         Refused: an output is not finite, or differs from torch's by more than :data:`TOLERANCE` of its largest value.
@@ -148,17 +142,16 @@ def check(data: bytes, network: MapsAndCodes, loaded: LoadedHourglass, execution
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     random = torch.Generator().manual_seed(_SEED)
     mean = torch.tensor(loaded.mean_rgb)[:, None, None]
-    checked = []
+    checked = {}
     for batch in BATCHES:
         images = torch.rand(batch, 3, loaded.crop_size, loaded.crop_size, generator=random) - mean
         with torch.inference_mode():
             wanted = dict(zip(network.outputs, (tensor.numpy() for tensor in network(images)), strict=True))
         found = dict(zip(wanted, session.run(list(wanted), {INPUT: images.numpy()}), strict=True))
-        differences = {name: _difference(name, wanted[name], found[name], loaded) for name in wanted}
-        checked.append(Checked(batch, differences))
-        execution.progress.advance(facts=f"differs by {max(differences.values()):.1e} with a batch of {batch}")
+        checked[batch] = {name: _difference(name, wanted[name], found[name], loaded) for name in wanted}
+        execution.progress.advance(facts=f"differs by {max(checked[batch].values()):.1e} with a batch of {batch}")
         execution.stop.raise_if_set("export", "the same command again", saved=False)
-    return tuple(checked)
+    return checked
 
 
 def _difference(name: str, wanted: Array, found: Array, loaded: LoadedHourglass) -> float:

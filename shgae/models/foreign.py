@@ -18,13 +18,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import IO, Literal
 
 import numpy as np
 import safetensors.numpy
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from shgae.arrays import Array
 from shgae.artifacts import reader_process
@@ -93,11 +92,8 @@ class ForeignModel:
 
 
 def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
-    """Reads a ``.pth`` or ``.safetensors`` file of a known family, with its sizes taken from its shapes.
-
-    Args:
-        path: the file.
-        stop: the wish to stop, heard while it is read.
+    """Reads a ``.pth`` or ``.safetensors`` file of a known family, with its sizes taken from its shapes; the wish to
+    stop is heard meanwhile.
 
     Raises:
         Interrupted: a signal came.
@@ -108,24 +104,14 @@ def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
     return dataclasses.replace(translate(arrays, path), note=note, sha256=sha256)
 
 
-class StateDict(NamedTuple):
-    """The state dict of an hourglass of ours."""
-
-    arrays: dict[str, Array]
-    """Every tensor by name, float32 or int64."""
-    note: str
-    """Where in the file it was, if that is worth a word."""
-    sha256: str
-    """Of the file."""
-
-
-def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) -> StateDict:
+def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) -> tuple[dict[str, Array], str, str]:
     """Reads the state dict of an hourglass of ours that was trained on elsewhere: ``model.state_dict()``.
 
-    Args:
-        path: ``.pth`` or ``.safetensors``; names may begin with what DataParallel and the like put before them.
-        spec: the network that it must fit.
-        stop: as of :func:`read_foreign`.
+    As :func:`read_foreign`; it must fit the spec. Names may begin with what DataParallel and the like put before them.
+
+    Returns:
+        Every tensor by name, float32 or int64; where in the file it was, if that is worth a word; and the sha256 of the
+        file, in hexadecimal.
 
     Raises:
         Refused: as :func:`read_foreign`; or stacks that share an autoencoder have different weights for it.
@@ -140,10 +126,10 @@ def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) ->
             raise Refused("tensors", path, why, "--like a model in which each stack has an autoencoder of its own")
     if wrong := misfit(wanted, {name: array.shape for name, array in arrays.items()}):
         raise Refused("tensors", path, wrong, "--like the model that these weights were opened from")
-    return StateDict(arrays, note, sha256)
+    return arrays, note, sha256
 
 
-def _read(path: Path, stop: StopFlag | None) -> StateDict:
+def _read(path: Path, stop: StopFlag | None) -> tuple[dict[str, Array], str, str]:
     """All tensors of a file, as they are named in it."""
     with open_input(path, "checkpoint", wanted="a .pth, .tar, .pt, .bin, .ckpt or .safetensors file") as file:
         start = file.read(_HEAD)
@@ -156,7 +142,7 @@ def _read(path: Path, stop: StopFlag | None) -> StateDict:
         arrays, note = _read_in_child(file, path, kind, StopFlag() if stop is None else stop)
         if state_of(file) != before:
             raise Refused("checkpoint", path, "it was changed while it was read", "the same command again")
-    return StateDict(arrays, note, sha256)
+    return arrays, note, sha256
 
 
 def _is_safetensors(start: bytes, path: Path) -> bool:
@@ -256,8 +242,9 @@ def _child(parent: int, memory: int, kind: str) -> int:
 def _answer(source: IO[bytes], kind: str) -> tuple[int, bytes]:
     """The exit code, and a line on where the network was, then its tensors; or why it is refused, and a fix."""
     try:
-        tensors, note = _network(_load(source, kind), os.fstat(source.fileno()).st_size)
-        return 0, (json.dumps(note) + "\n").encode() + safetensors.torch.save(tensors)
+        tensors, note = find_network(_load(source, kind))
+        weights = as_weights(tensors, os.fstat(source.fileno()).st_size)
+        return 0, (json.dumps(note) + "\n").encode() + safetensors.torch.save(weights)
     except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
         why, fix = printable(_reason(error)), getattr(error, "fix", STATE_DICT)
         return reader_process.REFUSES, f"{why}\n{fix}".encode(errors="replace")
@@ -285,12 +272,6 @@ def _asked_for(error: Exception) -> str | None:
     """What a checkpoint wants made or run that torch does not allow, as a dotted path."""
     asked = re.search(r"GLOBAL (\S+)", str(error))
     return asked[1] if asked else None
-
-
-def _network(loaded: object, size: int | None = None) -> tuple[dict[str, Tensor], str]:
-    """The tensors of the network in a checkpoint, and a note on where they were; ``size`` is that of its file."""
-    tensors, note = find_network(loaded)
-    return as_weights(tensors, size), note
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,6 @@ The network is told by the names of its tensors.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -44,17 +43,12 @@ class NotPlain(_Fault):
     """What is wrong with a tensor."""
 
 
-class FoundTensors(NamedTuple):
-    """The tensors of one network."""
-
-    tensors: dict[str, Tensor]
-    """By the names that its family gives them."""
-    note: str
-    """Where they were, and what lies next to them, where that is worth a word; else empty."""
-
-
-def find_network(loaded: object) -> FoundTensors:
+def find_network(loaded: object) -> tuple[dict[str, Tensor], str]:
     """The network in what a checkpoint holds, or, of an unknown family, what its likeliest wrapper holds.
+
+    Returns:
+        Its tensors by the names that its family gives them; and where they were, and what lies next to them, where that
+        is worth a word, else "".
 
     Raises:
         AmbiguousNetwork: it holds no tensor, or more than one network that could be meant.
@@ -67,23 +61,21 @@ def find_network(loaded: object) -> FoundTensors:
         raise AmbiguousNetwork(f"it holds no tensor{_held(loaded)}")
     prefix = _prefix(tensors)
     if prefix is None:
-        return FoundTensors(_unknown(loaded) or tensors, "")
+        return _unknown(loaded) or tensors, ""
     chosen = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     beside = [name for name in tensors if not name.startswith(prefix) and not name.startswith("optim")]
     usual = all(part in (*WRAPPERS, *_NEUTRAL, "") for part in prefix.split("."))
     if usual and not beside:
-        return FoundTensors(chosen, "")
+        return chosen, ""
     note = f"the network is what it holds as {_shown(prefix.rstrip('.'))}" if prefix else "the network lies bare in it"
     others = f"; not taken: {few([_shown(name) for name in beside])}" if beside else ""
-    return FoundTensors(chosen, note + others)
+    return chosen, note + others
 
 
 def as_weights(tensors: Mapping[str, Tensor], size: int | None = None) -> dict[str, Tensor]:
     """Tensors as a network takes them: each whole and of its own, float32 (counters: int64), and finite.
 
-    Args:
-        tensors: as they lie in a checkpoint.
-        size: bytes of its file; they may claim no more than it holds. None looks at no bound.
+    They may claim no more than their file holds, which has ``size`` bytes; None looks at no bound.
 
     Raises:
         NotPlain: one is sparse, complex, quantised, without numbers, or holds numbers that no weight can have.

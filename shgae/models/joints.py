@@ -28,15 +28,13 @@ _JOINT_AXES = (
 def with_joints(
     model: StackedHourglass, spec: HourglassSpec, sources: Sequence[int | None], seed: int
 ) -> tuple[StackedHourglass, HourglassSpec]:
-    """The same network with other joints.
+    """The same network with other joints; the old one is left as it is.
 
     Where a trained part reads a channel that starts again, its weight starts at 0: maps of carried-over joints change
     only by what joints that are gone contributed to them (nothing in Newell's head; in the original study's, with a
     last layer that mixes joints, their share).
 
     Args:
-        model: the network; it is left as it is.
-        spec: what it is made of.
         sources: for each of the new joints the old one with the channel that it takes over, or None to start again.
         seed: of the new channels' weights.
 

@@ -31,7 +31,6 @@ class AutoencoderSpec:
         _check("output", self.output, ("relu", "identity") if self.family == "conv" else ("identity",))
 
     def to_json(self) -> dict[str, Any]:
-        """The form in a manifest."""
         return asdict(self)
 
     @classmethod
@@ -111,9 +110,7 @@ class HourglassSpec:
         return replace(self, grafts=tuple(grafts))
 
     def to_json(self) -> dict[str, Any]:
-        """The form in a manifest."""
-        grafts = [graft.to_json() if isinstance(graft, AutoencoderSpec) else graft for graft in self.grafts]
-        return {**asdict(self), "stem": list(self.stem), "grafts": grafts}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, value: Any) -> HourglassSpec:

@@ -146,9 +146,7 @@ class LoadedHourglass:
     module: StackedHourglass
     """In eval mode, float32, on the CPU."""
     spec: HourglassSpec
-    """What it is made of."""
     artifact: Artifact
-    """Where it comes from."""
     skeleton: Skeleton
     """Its K keypoints, in the order of its maps."""
     mean_rgb: tuple[float, float, float]
@@ -170,9 +168,7 @@ class LoadedAutoencoder:
     module: Autoencoder
     """In eval mode, float32, on the CPU."""
     spec: AutoencoderSpec
-    """What it is made of."""
     artifact: Artifact
-    """Where it comes from."""
 
 
 def load_hourglass(path: Path, verify: bool = True) -> LoadedHourglass:

@@ -28,7 +28,9 @@ def joint_bars(report: EvaluationReport, title: str, looks: Looks | None = None)
         axes = figure.subplots()
         for number, model in enumerate(models):
             _bars(axes, report, number, (looks or {}).get(model.name, number))
-        labels = [f"{_words(joint)} ({models[0].joints[joint].count:,})" for joint in joints]
+        names = [legible(joint.replace("_", " "), _MOST_JOINT) for joint in joints]
+        counts = [models[0].joints[joint].count for joint in joints]
+        labels = [f"{name} ({count:,})" for name, count in zip(names, counts, strict=True)]
         axes.set_yticks(range(len(joints) + 1), [_ALL, *labels])
         axes.set_ylim(len(joints) + 0.55, -0.55)
         axes.axhline(0.5, color="#555555", lw=0.6)
@@ -60,7 +62,3 @@ def _bars(axes: Axes, report: EvaluationReport, number: int, look: int) -> None:
             ends = [100 * interval.low, 100 * interval.high]
             axes.plot(ends, [y, y], color="white", lw=2.4)
             axes.plot(ends, [y, y], color="black", lw=1.0, marker="|", ms=3)
-
-
-def _words(joint: str) -> str:
-    return legible(joint.replace("_", " "), _MOST_JOINT)

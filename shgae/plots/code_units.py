@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from shgae.analysis.latent.network import DecodedPose
 from shgae.arrays import Floats, Floats32
 from shgae.plots.lettering import legible
 from shgae.plots.poses import HIDDEN, SIDES, View, draw_person
 from shgae.plots.style import COLOURS, new_figure, style
 from shgae.plots.traversals import UNSURE, draw_decoded
 from shgae.skeleton import Skeleton
-
-if TYPE_CHECKING:  # torch comes with it
-    from shgae.analysis.latent.network import DecodedPose
 
 _HEADINGS = ("people by value\n(log)", "decoded at\n-2 sd", "decoded at\nits mean", "decoded at\n+2 sd")
 _MOST_JOINT = 16

@@ -93,8 +93,8 @@ def study_curves(runs: Runs, first: int | None, looks: Looks | None = None) -> F
         figure = new_figure(width, 5.6 + columns_of(map(label_of, runs), width)[1])
         panels = figure.subplots(2, 2 if first else 1, squeeze=False)
         for column, begin in enumerate([1, first] if first else [1]):
-            for (_, number), rows in zip(numbers, runs.values(), strict=True):
-                _overlay(panels[0][column], panels[1][column], number, rows, score, begin)
+            for name, rows in runs.items():
+                _overlay(panels[0][column], panels[1][column], numbers[name], rows, score, begin)
             title = "all epochs" if begin == 1 else f"from epoch {begin} on"
             panels[0][column].set(title=title, ylabel="loss (mean squared error)")
             panels[1][column].set(xlabel="epoch", ylabel=score.label)
@@ -120,10 +120,10 @@ def learning_rates(runs: Runs, looks: Looks | None = None) -> Figure:
         figure = new_figure(6.0, 3.2 + columns_of(map(label_of, runs), 6.0)[1])
         axes = figure.subplots()
         lines = [[(row["epoch"], row["lr"]) for row in rows] for rows in runs.values()]
-        for place, line in enumerate(lines):
+        for place, (name, line) in enumerate(zip(runs, lines, strict=True)):
             # Runs that are compared often have equal ones: what lies below shows at the rim.
             rim = lines[place + 1 :].count(line)
-            look = _look(numbers[place][1], len(line)) | {"lw": 1.4 + 1.6 * rim, "ms": 3.5 + 2.2 * rim}
+            look = _look(numbers[name], len(line)) | {"lw": 1.4 + 1.6 * rim, "ms": 3.5 + 2.2 * rim}
             axes.plot(*zip(*line, strict=True), **look)
         axes.set(title="learning rate", xlabel="epoch", ylabel="learning rate at the end of the epoch", yscale="log")
         plain_powers(axes.yaxis)
@@ -169,21 +169,14 @@ def _key(label: str, dash: str, **look: Any) -> Line2D:
     return Line2D([], [], **settings, label=label)
 
 
-def _numbered(runs: Runs, looks: Looks | None) -> list[tuple[str, int]]:
-    """Each run with the number of its look."""
-    return [(name, (looks or {}).get(name, place)) for place, name in enumerate(runs)]
+def _numbered(runs: Runs, looks: Looks | None) -> Looks:
+    return {name: (looks or {}).get(name, place) for place, name in enumerate(runs)}
 
 
-def _name_runs(figure: Figure, numbers: Sequence[tuple[str, int]]) -> None:
-    names = [name for name, _ in numbers]
-    keys = [Line2D([], [], **_look(number, 1), label=label_of(name)) for name, number in numbers]
-    figure.legend(
-        handles=keys,
-        loc="outside upper center",
-        ncols=columns_of(map(label_of, names), figure.get_figwidth())[0],
-        fontsize=8,
-        handlelength=3,
-    )
+def _name_runs(figure: Figure, numbers: Looks) -> None:
+    keys = [Line2D([], [], **_look(number, 1), label=label_of(name)) for name, number in numbers.items()]
+    columns, _ = columns_of(map(label_of, numbers), figure.get_figwidth())
+    figure.legend(handles=keys, loc="outside upper center", ncols=columns, fontsize=8, handlelength=3)
 
 
 def _losses(axes: Axes, name: str, rows: Rows) -> None:

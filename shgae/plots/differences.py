@@ -45,16 +45,10 @@ def forest_plot(
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(f"difference of PCK in points, with {confidence} % intervals", loc="left")
-        figure.legend(
-            handles=key([found for _, found in bars], margin),
-            loc="outside lower left",
-            ncols=5,
-            fontsize=7,
-            borderaxespad=2.2,
-        )
-        figure.suptitle(
-            "\n".join(textwrap.wrap(legible(conclusion, _MOST_CONCLUSION), 105)), fontsize=8, x=0.02, ha="left"
-        )
+        handles = key([found for _, found in bars], margin)
+        figure.legend(handles=handles, loc="outside lower left", ncols=5, fontsize=7, borderaxespad=2.2)
+        lines = textwrap.wrap(legible(conclusion, _MOST_CONCLUSION), 105)
+        figure.suptitle("\n".join(lines), fontsize=8, x=0.02, ha="left")
     return figure
 
 

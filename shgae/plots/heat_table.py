@@ -15,19 +15,17 @@ _MOST_NAME = 30
 
 
 def heat_table(values: Floats, rows: Sequence[str], columns: Sequence[str], title: str) -> Figure:
-    """Draws numbers (R, C), shares from 0 to 1 or differences of them, in per cent as a table with cells that are the
-    darker the higher; NaN is left white."""
+    """Draws shares (R, C), 0 to 1, in per cent as a table with cells that are the darker the higher; NaN is white."""
     with style():
         figure = new_figure(0.62 * len(columns) + 2.2, 0.27 * len(rows) + 1.5)
         axes = figure.subplots()
         shown = 100 * values
-        top = max(float(np.nanmax(np.abs(shown), initial=0.0)), 1e-9)
-        low = -top if np.nanmin(shown, initial=0.0) < -0.05 * top else 0.0
-        image = axes.imshow(shown, cmap="Blues" if low == 0 else "PuOr_r", vmin=low, vmax=top, aspect="auto")
+        top = max(float(np.nanmax(shown, initial=0.0)), 1e-9)
+        image = axes.imshow(shown, cmap="Blues", vmin=0.0, vmax=top, aspect="auto")
         for (r, c), value in np.ndenumerate(shown):
             if np.isfinite(value):
-                colour = "white" if _is_dark(image.cmap((value - low) / (top - low))) else "black"
-                axes.text(c, r, f"{value + 0.0:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
+                colour = "white" if _is_dark(image.cmap(value / top)) else "black"
+                axes.text(c, r, f"{value:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
         axes.set_yticks(range(len(rows)), [legible(name, _MOST_NAME) for name in rows], fontsize=7)
         labels = [legible(name, _MOST_NAME) for name in columns]
         axes.set_xticks(range(len(columns)), labels, fontsize=7, rotation=45, ha="right")

@@ -26,13 +26,8 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "\N{SUPERSCRIPT MINUS}⁰¹²³⁴�
 
 
 def legible(text: str, most: int = LONGEST_NAME, *, family: str = FAMILY) -> str:
-    """A text of one line as a label: :func:`~shgae.errors.printable`, and what the font lacks as ``<U+65E5>``.
-
-    Args:
-        text: a name, or words with names in them.
-        most: characters; a longer one loses its middle.
-        family: of the font.
-    """
+    """A text of one line as a label: :func:`~shgae.errors.printable`, of at most so many characters (a longer one loses
+    its middle), and what the font lacks as ``<U+65E5>``."""
     return _fitted(printable(text), most, _file_of(FontProperties(family=family)))
 
 

@@ -103,22 +103,15 @@ def draw_poses(photo: Image.Image, poses: Iterable[Pose], skeleton: Skeleton, mi
 class Panel:
     """A photo of the page, drawn on already."""
 
-    title: str
+    heading: str
     picture: Image.Image
-    note: str = ""
-    """Who is to be seen, if there are several."""
-
-    @property
-    def heading(self) -> str:
-        """Title and note, as they stand on the page."""
-        room = min(_TITLE, _TITLE_AND_NOTE - len(self.note))
-        return f"{legible(self.title, room)} {self.note}".rstrip()
 
 
 def to_panel(title: str, photo: Image.Image, poses: Sequence[Pose], skeleton: Skeleton, min_score: float) -> Panel:
     """The part of a photo that its people are in, made small, with lines that can be seen at that size.
 
-    Where all are too small to be made out in it, it is the part around the largest.
+    Where all are too small to be made out in it, it is the part around the largest. After the title stands how many
+    they are, if there are several.
     """
     x0, y0, x1, y1 = _around(poses, photo.size)
     note = f"({len(poses)} people)" if len(poses) > 1 else ""
@@ -130,7 +123,8 @@ def to_panel(title: str, photo: Image.Image, poses: Sequence[Pose], skeleton: Sk
     size = (max(round((x1 - x0) * factor), 1), max(round((y1 - y0) * factor), 1))
     small = photo.resize(size, Image.Resampling.LANCZOS, (x0, y0, x1, y1))
     draw_poses(small, [pose.moved((x0, y0), factor) for pose in poses], skeleton, min_score)
-    return Panel(title, small, note)
+    heading = legible(title, min(_TITLE, _TITLE_AND_NOTE - len(note)))
+    return Panel(f"{heading} {note}".rstrip(), small)
 
 
 def overlay_sheet(panels: Sequence[Panel], min_score: float) -> Figure:

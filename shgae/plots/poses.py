@@ -38,10 +38,7 @@ class View:
 
 
 def prediction_sheet(
-    crops: Floats32,
-    truth: tuple[Floats32, Bytes],
-    predicted: Sequence[tuple[str, Floats]],
-    skeleton: Skeleton,
+    crops: Floats32, truth: tuple[Floats32, Bytes], predicted: Sequence[tuple[str, Floats]], skeleton: Skeleton
 ) -> Figure:
     """Draws people in columns: the annotation in the first row, one row a model below it.
 

@@ -18,8 +18,6 @@ from shgae.plots.poses import View, draw_person
 from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
-Picture = Floats32
-
 _COLUMNS = 8
 """Pictures next to each other, at most, unless a person has more."""
 _PANEL, _GAP, _BETWEEN, _TITLE = 1.5, 0.06, 0.22, 0.26
@@ -58,10 +56,7 @@ class Dropped:
 
 
 def people_sheet(
-    people: Sequence[Sequence[View]],
-    dropped: Sequence[Dropped] | None,
-    skeleton: Skeleton,
-    heading: str,
+    people: Sequence[Sequence[View]], dropped: Sequence[Dropped] | None, skeleton: Skeleton, heading: str
 ) -> Figure:
     """Draws a sheet: people (at least one), each with the same number of views next to each other, and a table of those
     who were dropped, if they are given."""
@@ -87,7 +82,7 @@ def people_sheet(
     return figure
 
 
-def with_maps(picture: Picture, maps: Picture, skeleton: Skeleton) -> Picture:
+def with_maps(picture: Floats32, maps: Floats32, skeleton: Skeleton) -> Floats32:
     """A crop with its target maps over it, each in the colour of its joint's side.
 
     Args:
@@ -135,15 +130,8 @@ def _draw(figure: Figure, view: View, skeleton: Skeleton, left: float, top: floa
 
 def _table(figure: Figure, dropped: Sequence[Dropped], top: float) -> None:
     """People, split, reason and examples; of the last column as many as fit."""
-    _text(
-        figure,
-        _EDGE,
-        top,
-        "People that were left out (their photos are not stored)",
-        _ALL,
-        fontsize=9,
-        fontweight="bold",
-    )
+    title = "People that were left out (their photos are not stored)"
+    _text(figure, _EDGE, top, title, _ALL, fontsize=9, fontweight="bold")
     top += 1.3 * _LINE
     if not dropped:
         _text(figure, _EDGE, top, "nobody", _ALL, fontsize=8)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shgae.analysis.latent.network import DecodedPose
 from shgae.plots.poses import HIDDEN, SIDES, View, draw_person
 from shgae.plots.style import new_figure, style
 from shgae.skeleton import Skeleton
-
-if TYPE_CHECKING:  # torch comes with it
-    from shgae.analysis.latent.network import DecodedPose
 
 _SURE = 0.3
 """Decoded joints with a map lower than this share of the row's highest are drawn hollow."""
@@ -29,15 +27,8 @@ def traversal_figure(
     skeleton: Skeleton,
     title: str,
 ) -> Figure:
-    """Draws a row for each way of decoding, and one of the nearest real people.
-
-    Args:
-        rows: name, and what was decoded at each of S steps.
-        nearest: a person a step, or None.
-        steps: (S,) standard deviations.
-        skeleton: names and limbs.
-        title: what stands above.
-    """
+    """Draws a row for each way of decoding, a pose at each of the steps (S,) in standard deviations, and one of the
+    nearest real people, a person a step."""
     lines = len(rows) + (nearest is not None)
     with style():
         figure = new_figure(1.15 * len(steps) + 0.9, 1.2 * lines + 0.85)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shgae.evaluation.error_shares import ErrorShares, ErrorTable
+from shgae.evaluation.error_shares import ErrorShares
 from shgae.evaluation.report import EvaluationReport
 from shgae.metrics.error_kinds import GOOD, KINDS
 from shgae.metrics.oks import LOWEST
@@ -35,14 +35,12 @@ def error_tables(report: EvaluationReport) -> list[Grid]:
 
 def joint_error_tables(report: EvaluationReport) -> list[Grid]:
     """A table a model: the kinds of errors of each joint, in per cent with the count."""
-    return [_joints(report, row.name, row.errors) for row in report.models if row.errors]
-
-
-def _joints(report: EvaluationReport, model: str, errors: ErrorTable) -> Grid:
-    counted = {name: errors.joints[name] for name in report.joints}
-    rows = tuple((name, *_cells(found, counts=True)) for name, found in counted.items() if found.labels)
-    title = f"Kinds of errors of {model}, % of labels (count)"
-    return Grid(title, ("joint", *KINDS, "labels"), rows, left_out(report))
+    tables = []
+    for name, found in ((row.name, row.errors.joints) for row in report.models if row.errors):
+        rows = tuple((joint, *_cells(found[joint], counts=True)) for joint in report.joints if found[joint].labels)
+        title = f"Kinds of errors of {name}, % of labels (count)"
+        tables.append(Grid(title, ("joint", *KINDS, "labels"), rows, left_out(report)))
+    return tables
 
 
 def left_out(report: EvaluationReport) -> str:

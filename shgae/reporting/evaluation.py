@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from shgae.artifacts.hashing import is_sha256
+from shgae.evaluation.official import NAMES
 from shgae.evaluation.report import EvaluationReport, Pair, Row
 from shgae.evaluation.trainings import Control
-from shgae.metrics.official import NAMES
-from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
@@ -56,7 +56,6 @@ _VERDICTS: Mapping[Verdict, str] = {
     Verdict.TOO_FEW_PHOTOS: "{second} against {first}: too few photos for a verdict ({photos}, at least {least})",
 }
 """What may be said of a pair."""
-Show = Callable[[float | None], str]
 _BOX_AREA = " (box area)"
 """Stands next to every OKS of which somebody's area is that of the box."""
 _FAMILIES = {"torso": "PCK by torso", "oks": "OKS"}
@@ -102,10 +101,8 @@ def pck_table(report: EvaluationReport) -> Grid:
 
 def _method(report: EvaluationReport) -> str:
     """How the intervals are made: one way for all, and another one for a PCK near 0 or 100 %."""
-    worth, drawn = (
-        report.counting_photos,
-        f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}",
-    )
+    worth = report.counting_photos
+    drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}"
     weigh = f", which weigh as much as {worth:.1f} of one size" if round(worth, 1) < report.photos else ""
     how = f"Student's t with the standard error of {drawn}{weigh} (under {MANY_PHOTOS})"
     near = "; of a PCK near 0 or 100 % the score interval instead" if report.has_score_intervals else ""
@@ -200,7 +197,7 @@ def dialects_table(report: EvaluationReport) -> Grid:
                 heading += _BOX_AREA
             if name.startswith("oks_") and any(NO_REGIONS in metric.rule for metric in metrics):
                 reasons["ignored regions in OKS AP"] = "the data was prepared before crowds were kept"
-            show: Show = _plain if name.startswith("error_px") else percent
+            show = _plain if name.startswith("error_px") else percent
             rows.append((heading, *map(show, values)))
     areas = auc_rows(columns)
     torso = tables[0].get("torso_pck@0.2/joint")

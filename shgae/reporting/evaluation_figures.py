@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from matplotlib.figure import Figure
 
-from shgae.evaluation.report import EvaluationReport
+from shgae.evaluation.report import EvaluationReport, Row
+from shgae.metrics.pckh import Curve
 from shgae.plots.bars import joint_bars
 from shgae.plots.error_bars import error_bars
-from shgae.plots.radii import radius_curves
+from shgae.plots.radii import RadiusPanel, radius_curves
 from shgae.plots.style import Looks
 from shgae.reporting import evaluation
 from shgae.reporting.error_kinds import left_out
-from shgae.reporting.pckh import radius_panels
+from shgae.reporting.pckh import CURVES
 
 
 def evaluation_figures(report: EvaluationReport, looks: Looks | None = None) -> dict[str, Callable[[], Figure]]:
@@ -30,3 +31,16 @@ def evaluation_figures(report: EvaluationReport, looks: Looks | None = None) -> 
     if any(row.errors and row.errors.all.labels for row in report.models):
         found["errors"] = partial(error_bars, report, title, left_out(report))
     return found
+
+
+def radius_panels(report: EvaluationReport) -> list[RadiusPanel]:
+    """The curves that models have, as :func:`shgae.plots.radii.radius_curves` draws them."""
+
+    def having(key: str, rows: Sequence[Row]) -> list[tuple[str, Curve]]:
+        return [(row.name, row.curves[key]) for row in rows if key in row.curves]
+
+    return [
+        RadiusPanel(f"{name} {averaging}", unit, models, having(key, (*report.floors, *report.ceilings)))
+        for key, name, averaging, unit in CURVES
+        if (models := having(key, report.models))
+    ]

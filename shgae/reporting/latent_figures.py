@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from shgae.analysis.latent.clusters import Clusters, ClusterVerdict
-from shgae.analysis.latent.report import Condition, Drawn
-from shgae.analysis.latent.traversals import STEPS
+from shgae.analysis.latent.inputs import Inputs
+from shgae.analysis.latent.measure import Found
+from shgae.analysis.latent.network import Traversal, Unit
+from shgae.analysis.latent.report import STEPS, Condition, Drawn
 from shgae.arrays import Floats32
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import Crops
@@ -27,11 +28,6 @@ from shgae.plots.traversals import traversal_figure
 from shgae.recipes import AnalyzeConfig
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
-
-if TYPE_CHECKING:  # torch comes with these, and what was analysed is drawn without
-    from shgae.analysis.latent.inputs import Inputs
-    from shgae.analysis.latent.measure import Found
-    from shgae.analysis.latent.network import Traversal, Unit
 
 UNITS_A_PAGE = 10
 _SHOWN = 8

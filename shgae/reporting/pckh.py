@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from shgae.evaluation.report import EvaluationReport, Row
 from shgae.metrics.pck import ByGroup
-from shgae.metrics.pckh import Curve
 from shgae.reporting.table import GROUPS, Grid, percent
 
-if TYPE_CHECKING:
-    from shgae.plots.radii import RadiusPanel
-
 _BY_COUNT, _EVERY_JOINT = "pckh@0.5/mmpose", "pckh@0.5/princeton"
-_CURVES = (
+CURVES = (
     ("pckh", "PCKh", "(mean over joints, bearpaw)", "the head size"),
     ("torso_pck", "PCK by torso", "(mean over joints)", "the torso"),
 )
+"""Key, name, averaging, and what radii are shares of."""
 AUC_IS = "area under the curve of joints found over radii, divided by the last radius"
 _CURVE_STEP = 5
 """Every so many radii of a curve stand in its table."""
@@ -43,7 +39,7 @@ def head_tables(report: EvaluationReport) -> list[Grid]:
 def auc_rows(columns: Sequence[Row]) -> list[tuple[str, ...]]:
     """The area under each curve in per cent, a row a measure that anybody has and a column a predictor."""
     rows = []
-    for key, name, _, _ in _CURVES:
+    for key, name, _, _ in CURVES:
         found = [row.curves.get(key) for row in columns]
         if any(found):
             last = next(curve.radii[-1] for curve in found if curve)
@@ -51,24 +47,10 @@ def auc_rows(columns: Sequence[Row]) -> list[tuple[str, ...]]:
     return rows
 
 
-def radius_panels(report: EvaluationReport) -> list[RadiusPanel]:
-    """The curves that models have, as :func:`shgae.plots.radii.radius_curves` draws them."""
-    from shgae.plots.radii import RadiusPanel  # matplotlib comes with it, and whoever evaluates draws nothing
-
-    def having(key: str, rows: Sequence[Row]) -> list[tuple[str, Curve]]:
-        return [(row.name, row.curves[key]) for row in rows if key in row.curves]
-
-    return [
-        RadiusPanel(f"{name} {averaging}", unit, models, having(key, (*report.floors, *report.ceilings)))
-        for key, name, averaging, unit in _CURVES
-        if (models := having(key, report.models))
-    ]
-
-
 def curve_tables(report: EvaluationReport) -> list[Grid]:
     """PCKh and PCK by torso in per cent over radii, and the area under the curve."""
     grids = []
-    for key, name, averaging, _ in _CURVES:
+    for key, name, averaging, _ in CURVES:
         columns = [row for row in report.rows if key in row.curves]
         if not columns:
             continue

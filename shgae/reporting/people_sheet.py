@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,7 +15,6 @@ from shgae.plots.sheets import Dropped, people_sheet
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
 
-Rows = Ints
 _PEOPLE, _EXAMPLES = 8, 3
 
 
@@ -27,12 +26,12 @@ def small_sheet(data: Artifact) -> Figure:
     return people_sheet(annotated(crops, rows), dropped_of(data), skeleton, heading)
 
 
-def drawn_rows(people: int, most: int, seed: int) -> Rows:
+def drawn_rows(people: int, most: int, seed: int) -> Ints:
     """(n,) rows that the seed draws, in the split's order: ``most`` of them, or all."""
     return np.sort(np.random.default_rng(seed).permutation(people)[:most])
 
 
-def annotated(crops: Crops, rows: Rows, *, is_ranked: bool = False) -> list[list[View]]:
+def annotated(crops: Crops, rows: Ints, *, is_ranked: bool = False) -> list[list[View]]:
     """The crop of each of these people (n,) with its joints; ranked ones are numbered."""
     people, pictures = crops.people, crops.filled(rows).astype(np.float32) / 255
     titles = [f"annotation {people.annotation_id[row]}" for row in rows]
@@ -44,12 +43,9 @@ def annotated(crops: Crops, rows: Rows, *, is_ranked: bool = False) -> list[list
 def dropped_of(data: Artifact) -> list[Dropped]:
     """Those that ``prepare`` left out, by split and reason; the most frequent reason comes first."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    count: Counter[tuple[str, str]] = Counter()
     for row in all_people(data):
         if row.get("reason") is not None:
-            key = str(row.get("source")), row["reason"]
-            count[key] += 1
-            if count[key] <= _EXAMPLES:
-                found[key].append(f"{row.get('annotation_id')} in {row.get('file_name') or 'none'}")
-    ordered = sorted(count, key=lambda key: (-count[key], key))
-    return [Dropped(*key, count[key], tuple(found[key])) for key in ordered]
+            example = f"{row.get('annotation_id')} in {row.get('file_name') or 'none'}"
+            found[str(row.get("source")), row["reason"]].append(example)
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [Dropped(*key, len(people), tuple(people[:_EXAMPLES])) for key, people in ordered]

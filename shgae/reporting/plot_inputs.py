@@ -21,7 +21,7 @@ from shgae.artifacts.typed_json import Schema
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY, read_study
-from shgae.plots.curves import is_number, score_of
+from shgae.plots.curves import Rows, is_number, score_of
 from shgae.reporting.names import folder_of, shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
@@ -37,20 +37,12 @@ _FIX = "a history of a training"
 _NEEDED = ("epoch", "lr", "train_loss", "val_loss")
 
 
-@dataclass(frozen=True)
-class History:
-    """A training."""
-
-    name: str
-    rows: Sequence[Mapping[str, Any]]
-    """A row an epoch, at least one."""
-
-
 @dataclass
 class PlotInputs:
     """Everything that was read."""
 
-    histories: list[History] = field(default_factory=list)
+    histories: dict[str, Rows] = field(default_factory=dict)
+    """Of trainings, by name: a row an epoch, at least one."""
     reports: list[tuple[str, str, Any]] = field(default_factory=list)
     """Kind, name and content."""
     artifacts: dict[str, Artifact] = field(default_factory=dict)
@@ -66,28 +58,21 @@ def read_inputs(paths: Sequence[Path]) -> PlotInputs:
         Refused: an input is given twice, holds nothing to draw, or was changed.
     """
     found = PlotInputs()
-    places = [_place(path) for path in paths]
+    # Of a study's folder its report is meant, of an artefact that is not there yet what it will be.
+    places = [begun[0] if (begun := unfinished(path)) else report_of(path) for path in paths]
     real = [os.path.realpath(path) for path in places]
     twice = [path for i, path in enumerate(places) if real[i] in real[:i]]
     if twice:
         raise Refused("input", twice[0], "given twice", "each once")
-    begun = [unfinished(path) for path in places]
-    complete = [None if one else open_artifact(path, verify=False) for path, one in zip(places, begun, strict=True)]
+    halves = [unfinished(path) for path in places]
+    complete = [None if one else open_artifact(path, verify=False) for path, one in zip(places, halves, strict=True)]
     folders = [folder_of(one) if one else Path(path) for one, path in zip(complete, real, strict=True)]
-    for name, artifact, half in zip(shortest_ends(folders), complete, begun, strict=True):
+    for name, artifact, half in zip(shortest_ends(folders), complete, halves, strict=True):
         if artifact:
             _read_complete(found, artifact, name)
         elif half:
             _read_unfinished(found, *half, name)
     return found
-
-
-def _place(path: Path) -> Path:
-    """The artefact that is meant: of a study's folder its report, of one that is not there yet what it will be."""
-    begun = unfinished(path)
-    if begun:
-        return begun[0]
-    return report_of(path)
 
 
 def _read_complete(found: PlotInputs, artifact: Artifact, name: str) -> None:
@@ -103,7 +88,7 @@ def _read_complete(found: PlotInputs, artifact: Artifact, name: str) -> None:
     if kind in TRAINED:
         with artifact.open(file) as history:
             content = whole(history, "history", _FIX, _MOST_HISTORY)
-        found.histories.append(History(name, _rows(content, artifact.path)))
+        found.histories[name] = _rows(content, artifact.path)
         return
     report: Any = read_study(artifact) if kind == "study" else _TYPED[kind].read(artifact.open(file))
     if kind == "analysis" and report.spectrum is None:
@@ -119,8 +104,7 @@ def _read_unfinished(found: PlotInputs, folder: Path, intent: Mapping[str, Any],
     complete = read_input(path, "history", _FIX, _MOST_HISTORY).rpartition(b"\n")[0] if path.exists() else b""
     if not complete:
         raise Refused("run", folder, "no epoch of it is complete yet", "wait for its first epoch")
-    rows = _rows(complete, folder)
-    found.histories.append(History(name, rows))
+    rows = found.histories[name] = _rows(complete, folder)
     why = "it has no manifest yet, so it is not a parent: a resumed or finished run is another"
     found.unfinished[name] = {
         "epochs": len(rows),

@@ -54,13 +54,7 @@ class PhotoPictures:
     def sheet(self, draft: Draft, rows: Sequence[Row], command: str) -> None:
         """Draws the page of these photos."""
         panels = [
-            to_panel(
-                row["file_name"],
-                self._open(row),
-                self._poses(row),
-                self._skeleton,
-                self._config.min_score,
-            )
+            to_panel(row["file_name"], self._open(row), self._poses(row), self._skeleton, self._config.min_score)
             for row in rows
         ]
         save_figure(overlay_sheet(panels, self._config.min_score), draft.file(SHEET), command)

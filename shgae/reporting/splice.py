@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from shgae.analysis.effects import Measure, Recovered
-from shgae.analysis.splice.report import BASELINES, Side, SpliceReport
-from shgae.analysis.splice.verdicts import LEADING, asked_about
+from shgae.analysis.splice.report import BASELINES, LEADING, Side, SpliceReport, asked_about
 from shgae.metrics.reconstruction import Fidelity
 from shgae.reporting.table import Grid, fvu, interval_points, number, people_title, percent
 from shgae.wording import counted, whole
@@ -64,10 +63,7 @@ def recovered_table(report: SpliceReport) -> Grid:
         title=f"Sensitivity: what {', '.join(shown)} and the mean recover of the cost of each baseline, %",
         headings=("measure", *(f"{name} of {baseline}" for name, baseline in columns)),
         rows=tuple(
-            (
-                f"{heading}, {side}",
-                *(_recovered(found, name, baseline, measure) for name, baseline in columns),
-            )
+            (f"{heading}, {side}", *(_recovered(found, name, baseline, measure) for name, baseline in columns))
             for side, found in report.sides
             for measure, heading in _MEASURES.items()
         ),

@@ -10,11 +10,12 @@ from shgae.evaluation.study_cautions import (
     compared_at_once,
     counts_of_pairs,
     over_photos_alone,
-    seed_errors,
     training_cost,
+    with_seed_error,
 )
 from shgae.evaluation.study_differences import ArmComparison
 from shgae.evaluation.study_report import StudyReport
+from shgae.metrics.seeds import SeedError
 from shgae.option_lists import NONE
 from shgae.reporting.table import stated
 from shgae.wording import counted, counted_people, tenths
@@ -55,10 +56,11 @@ def _minimum_detectable(report: StudyReport) -> str:
 
 
 def _pooled_error(report: StudyReport) -> str:
-    found = seed_errors(report)
+    found = with_seed_error(report, pooled=True, checked=True)
+    freedom = max(error.freedom for _, error in found)
     return (
-        f"The error over seeds is that of all arms ({counted(found.freedom, 'degree')} of freedom) where a pair "
-        f"varies over seeds as the other arms do (F test): {_with_ratios(found.pooled)}."
+        f"The error over seeds is that of all arms ({counted(freedom, 'degree')} of freedom) where a pair "
+        f"varies over seeds as the other arms do (F test): {_with_ratios(found)}."
     )
 
 
@@ -76,9 +78,8 @@ def _names(compared: Sequence[ArmComparison]) -> str:
     return ", ".join(f"{one.arm} - {one.minus}" for one in compared)
 
 
-def _with_ratios(compared: Sequence[ArmComparison]) -> str:
-    errors = [(one, one.groups.all.seed_error) for one in compared if one.groups.all]
-    return ", ".join(f"{one.arm} - {one.minus} (F {error.ratio:.2f})" for one, error in errors if error)
+def _with_ratios(compared: Sequence[tuple[ArmComparison, SeedError]]) -> str:
+    return ", ".join(f"{one.arm} - {one.minus} (F {error.ratio:.2f})" for one, error in compared)
 
 
 _SENTENCES: Mapping[Caution, Callable[[StudyReport], str]] = {
@@ -105,11 +106,11 @@ _SENTENCES: Mapping[Caution, Callable[[StudyReport], str]] = {
     Caution.POOLED_ERROR: _pooled_error,
     Caution.OWN_ERROR: lambda report: (
         "A pair that varies over seeds more or less than the others keeps its own error: "
-        f"{_with_ratios(seed_errors(report).own)}."
+        f"{_with_ratios(with_seed_error(report, pooled=False, checked=True))}."
     ),
     Caution.UNCHECKED_ERROR: lambda report: (
         "With one seed in common, the error over seeds is that of all arms, unchecked: "
-        f"{_names(seed_errors(report).unchecked)}."
+        f"{_names([one for one, _ in with_seed_error(report, pooled=True, checked=False)])}."
     ),
     Caution.PAIRED_IN_ORDER: lambda _: (
         "Runs of arms with equally many are paired in the order in which they were given, as by seed."

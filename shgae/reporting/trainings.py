@@ -22,10 +22,7 @@ _VERDICTS: Mapping[Control, str] = {
 }
 """What is added to the sentence of a pair."""
 _NOTES = (
-    (
-        Control.NOT_CONTROLLED,
-        "Not controlled, a difference of scores may come from the trainings: {pairs}",
-    ),
+    (Control.NOT_CONTROLLED, "Not controlled, a difference of scores may come from the trainings: {pairs}"),
     (Control.ONE_OPTION, "Trained equally but for one option: {pairs}"),
     (Control.EQUAL, "Trained equally: {pairs}"),
 )

@@ -134,7 +134,7 @@ def run(
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     rules = rules.of(crops.people, prepared, config.split, execution.progress)
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
-    read = partial(_read, prepared=prepared, crops=crops, split=config.split, rules=rules, execution=execution)
+    read = partial(_read, prepared=prepared, crops=crops, rules=rules, execution=execution)
     names = _names(models)
     sources = [networks.get(i) or read(path, names[i]) for i, path in enumerate(models)]
     device, config = placed(config, execution, quiet=not networks)
@@ -142,15 +142,15 @@ def run(
         with determinism(execution.deterministic):
             scored, predicted = score(sources, names, config, device)
         return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, None)
-    files = {name: one for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
+    hashes = {name: one.sha256 for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
     parents = {"data": prepared} | {f"model {i + 1}": model.artifact for i, model in networks.items()}
-    inputs = [*(file.path for file in files.values()), *(path for path in (sigmas, official) if path)]
+    inputs = [path for path in (*models, sigmas, official) if path and path.is_file()]
     # Begun before the work, so that an output that cannot be made is refused at once.
     with (
         new_artifact(
             output,
             kind="evaluation",
-            config=as_json(config) | _identity(files) | rules.identity(),
+            config=as_json(config) | ({"predictions_sha256": hashes} if hashes else {}) | rules.identity(),
             parents=parents,
             execution=execution,
             inputs=inputs,
@@ -165,26 +165,21 @@ def run(
     return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, artifact)
 
 
-def _identity(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
-    return {"predictions_sha256": {name: file.sha256 for name, file in files.items()}} if files else {}
-
-
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
     """Those that are networks, by their place; raises :class:`Refused` if one does not fit the data."""
     networks = {i: load_hourglass(path) for i, path in enumerate(models) if not path.is_file()}
-    for i, model in networks.items():
-        check_fits(model.artifact.facts, prepared, models[i], execution.progress)
+    for model in networks.values():
+        check_fits(model.artifact, prepared, execution.progress)
     return networks
 
 
 def _read(
-    path: Path, name: str, prepared: Artifact, crops: Crops, split: str, rules: _Rules, execution: Execution
+    path: Path, name: str, prepared: Artifact, crops: Crops, rules: _Rules, execution: Execution
 ) -> PredictionFile:
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
     joints = prepared.facts["skeleton"]["names"]
     sigmas = sigmas_for(joints, None) if rules.sigmas is None else rules.sigmas
-    whole, category = read_people(prepared, split), prepared.facts["category_id"]
-    file = read_predictions(path, name, crops, whole, sigmas, category)
+    file = read_predictions(path, name, crops, sigmas, prepared.facts["category_id"])
     for note in file.notes():
         execution.progress.note(note)
     return file

@@ -19,7 +19,7 @@ from shgae.artifacts.output_file import ONNX, check_file, make_room
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.models.exporting import BATCHES, PACKAGES, Checked, MapsAndCodes, check, to_onnx
+from shgae.models.exporting import BATCHES, PACKAGES, MapsAndCodes, check, to_onnx
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class ExportResult:
     """Name -> shape; "batch" stands for any number of images."""
     outputs: Mapping[str, tuple[int | str, ...]]
     """Likewise."""
-    checked: tuple[Checked, ...]
+    checked: Mapping[int, Mapping[str, float]]
+    """See :func:`~shgae.models.exporting.check`."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
@@ -54,7 +55,7 @@ class ExportResult:
             "model": self.model,
             "inputs": {name: list(shape) for name, shape in self.inputs.items()},
             "outputs": {name: list(shape) for name, shape in self.outputs.items()},
-            "checked": [{"batch": one.batch, "differences": dict(one.differences)} for one in self.checked],
+            "checked": [{"batch": batch, "differences": dict(found)} for batch, found in self.checked.items()],
         }
 
 

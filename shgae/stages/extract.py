@@ -165,7 +165,7 @@ def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution, 
     prepared = open_artifact(data, "data", verify=False)
     check_sizes(prepared)
     verify_files(prepared, tuple(PEOPLE.format(split=split) for split in SPLITS), execution)
-    check_crops(loaded.artifact.facts, prepared, model, execution.progress)
+    check_crops(loaded.artifact, prepared, execution.progress)
     mine, theirs = loaded.skeleton.names, prepared.facts["skeleton"]["names"]
     if list(mine) != theirs:  # no bottleneck depends on them
         execution.progress.note(

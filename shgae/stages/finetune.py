@@ -38,7 +38,7 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     tensorboard.check(wanted=execution.tensorboard)
     loaded = load_hourglass(model)
     prepared = open_artifact(data, "data", execution=execution)
-    check_crops(loaded.artifact.facts, prepared, model, execution.progress)
+    check_crops(loaded.artifact, prepared, execution.progress)
     module, spec, joints = _on_joints(loaded, prepared, config)
     train_only(module, config.trainable)
     if joints.get("new") and spec.stacks > 1 and config.trainable in ("head", "autoencoder"):

@@ -39,7 +39,7 @@ from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, Looks, looks_of, save_figure
 from shgae.reporting import study
 from shgae.reporting.evaluation_figures import evaluation_figures
-from shgae.reporting.plot_inputs import History, PlotInputs, read_inputs
+from shgae.reporting.plot_inputs import PlotInputs, read_inputs
 
 Draw = Callable[[], Figure]
 
@@ -92,11 +92,11 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
     return PlotResult(artifact)
 
 
-def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | None]:
+def _begins(histories: curves.Runs, first: int | None) -> dict[str, int | None]:
     """The epoch that the second column begins with, by figure; None where there is no second column."""
     last = {
-        score.name: max(one.rows[-1]["epoch"] for one in histories if curves.score_of(one.rows) == score)
-        for score in {curves.score_of(one.rows) for one in histories}
+        score.name: max(rows[-1]["epoch"] for rows in histories.values() if curves.score_of(rows) == score)
+        for score in {curves.score_of(rows) for rows in histories.values()}
     }
     if first is None:
         return {name: curves.second_column(longest) for name, longest in sorted(last.items())}
@@ -111,16 +111,16 @@ def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | 
 def _looks(read: PlotInputs) -> Looks:
     """The same of a name in every figure, whether it is that of a training or of a model that was evaluated."""
     evaluated = [row.name for kind, _, report in read.reports if kind == "evaluation" for row in report.models]
-    return looks_of([*(one.name for one in read.histories), *evaluated])
+    return looks_of([*read.histories, *evaluated])
 
 
-def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None], looks: Looks) -> dict[str, Draw]:
+def _of_histories(histories: curves.Runs, begins: Mapping[str, int | None], looks: Looks) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     for score, begin in begins.items():
-        runs = {one.name: one.rows for one in histories if curves.score_of(one.rows).name == score}
+        runs = {name: rows for name, rows in histories.items() if curves.score_of(rows).name == score}
         found[f"curves-{score.lower()}"] = partial(curves.study_curves, runs, begin, looks)
     if histories:
-        found["learning-rate"] = partial(curves.learning_rates, {one.name: one.rows for one in histories}, looks)
+        found["learning-rate"] = partial(curves.learning_rates, histories, looks)
     return found
 
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
-from shgae.analysis.rate.measure import RateCurve, ranks, rated_code
+from shgae.analysis.rate.measure import RateCurve, ranks
 from shgae.analysis.rate.report import RATE_REPORT, RateReport
 from shgae.analysis.rate.text import sentences
 from shgae.analysis.result import AnalysisResult
 from shgae.analysis.site import open_site
+from shgae.analysis.splicer import Splicer
 from shgae.artifacts.command_line import stamp
+from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import RATE, REPORT
 from shgae.execution import Execution
@@ -64,7 +66,9 @@ def run(
         parents["autoencoder"] = code.artifact
     theirs = open_given(given or {}, source, site, prepared, split, config.limit)
     device, config = placed(dataclasses.replace(config, split=split), execution)
-    rate = RateCurve(site, rated_code(site, code), (prepared, source), ks, config, device, execution, theirs)
+    splicer = Splicer(site, device, config.precision, config.batch_size, execution)
+    crops = Crops(prepared, split, config.limit)
+    rate = RateCurve(splicer, site.asked_about(code), crops, prepared, source, ks, config, theirs)
     if output is None:
         report = rate.report()
         return AnalysisResult(report, RATE_REPORT, tuple(sentences(report)), None)

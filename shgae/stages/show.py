@@ -14,9 +14,9 @@ import torch
 from shgae.arrays import Floats
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.compatibility import scored_split
-from shgae.artifacts.crops import ALL_PEOPLE, Crops, read_people
+from shgae.artifacts.crops import ALL_PEOPLE, Crops
 from shgae.artifacts.output_file import PICTURE, check_file, make_room
-from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.artifacts.store import open_artifact, verify_files
 from shgae.data import heatmaps
 from shgae.data.augmentation import DRAWS, Augmentation, augmentation_of
 from shgae.data.datasets import Rows, batch_images, load_augmented_batch
@@ -103,8 +103,10 @@ def run(
         raise Refused("--augment", f"split {split}", "trainings change the train split alone", "--split train")
     if augmentation and augmentation.parts["flip"] and (note := skeleton.mirror_note()):
         execution.progress.note(note)
-    file = _predicted(predictions, prepared, split, crops, sigmas)
-    if file is not None:
+    file = None
+    if predictions is not None:
+        given = sigmas_for(skeleton.names, sigmas)
+        file = read_predictions(predictions, predictions.stem, crops, given, prepared.facts["category_id"])
         for note in file.notes():
             execution.progress.note(note)
     make_room(output.parent)
@@ -145,16 +147,6 @@ def changed(
     images = batch_images(batch, mean_rgb).permute(0, 2, 3, 1) + torch.tensor(mean_rgb)
     parts = zip(images.numpy(), batch.xy_crop.numpy(), batch.visibility.numpy(), strict=True)
     return [View(*part, f"epoch {epoch + 1}") for part in parts]
-
-
-def _predicted(
-    path: Path | None, prepared: Artifact, split: str, crops: Crops, sigmas: Path | None
-) -> PredictionFile | None:
-    if path is None:
-        return None
-    given = sigmas_for(prepared.facts["skeleton"]["names"], sigmas)
-    whole = read_people(prepared, split)
-    return read_predictions(path, path.stem, crops, whole, given, prepared.facts["category_id"])
 
 
 def _worst(errors: Floats, most: int) -> Rows:

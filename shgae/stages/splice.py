@@ -12,6 +12,8 @@ from shgae.analysis.site import open_site
 from shgae.analysis.splice.measure import Splice, codes_to_try
 from shgae.analysis.splice.report import SPLICE_REPORT, SpliceReport
 from shgae.analysis.splice.text import sentences
+from shgae.analysis.splicer import Splicer
+from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
 from shgae.execution import Execution
@@ -62,7 +64,8 @@ def run(
     theirs = open_given(given or {}, source, site, prepared, split, config.limit)
     device, config = placed(dataclasses.replace(config, split=split), execution)
     codes = codes_to_try(site, code, execution.progress)
-    splice = Splice(site, codes, prepared, source, config, device, execution, theirs)
+    splicer = Splicer(site, device, config.precision, config.batch_size, execution)
+    splice = Splice(splicer, codes, Crops(prepared, split, config.limit), prepared, source, config, theirs)
     if output is None:
         report = splice.report()
         return AnalysisResult(report, SPLICE_REPORT, tuple(sentences(report)), None)

@@ -46,8 +46,12 @@ class Compiled(nn.Module):
 
         if self.graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        from torch._functorch import config as functorch
+
         try:
-            return self._compiled(x)
+            # The backward pass too: it would be compiled at its first call, where a failure ends the training.
+            with functorch.patch(force_non_lazy_backward_lowering=True):
+                return self._compiled(x)
         except (TorchDynamoException, FailOnRecompileLimitHit) as error:  # before a number was computed
             self.fault = _reason(error)
             self._progress.note(f"{_UNCOMPILED}: {self.fault}")

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.nn.utils import get_total_norm
 
+from shgae.inference.device import fetch
+
 WATCHED_STEPS = 50
 """Over so many steps some weight must have moved."""
 _ENTRIES = 64
@@ -54,17 +56,11 @@ class Measured:
     """What :func:`measure` found, on its way from the device."""
 
     def __init__(self, numbers: torch.Tensor, scale: float) -> None:
-        self._scale, self._numbers, self._arrived = scale, numbers, None
-        if numbers.is_cuda:
-            # Into pinned memory, so that the CPU goes on; the event says when it is there.
-            self._numbers = torch.empty(numbers.shape, pin_memory=True).copy_(numbers, non_blocking=True)
-            self._arrived = torch.cuda.current_stream(numbers.device).record_event()
+        self._scale, self._numbers = scale, fetch(numbers)
 
     def read(self) -> StepStatistics:
         """Waits for the numbers."""
-        if self._arrived:
-            self._arrived.synchronize()
-        loss, gradient, statistics = self._numbers.tolist()
+        loss, gradient, statistics = self._numbers().tolist()
         return StepStatistics(loss, gradient / self._scale, statistics, self._scale)
 
 

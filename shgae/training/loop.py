@@ -32,7 +32,7 @@ from shgae.data.prefetch import prefetch
 from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
 from shgae.inference.device import BEYOND_FP16
-from shgae.inference.torch_settings import searching
+from shgae.inference.torch_settings import searching, without_tf32
 from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
 from shgae.training import distributed, recording
@@ -90,7 +90,7 @@ def fit(
     execution.progress.training(rows, of=config.epochs, best_epoch=fitting.position.best_epoch)
     watched = scalars(draft, rows, wanted=execution.tensorboard) if world.is_main else nullcontext(lambda _row: None)
     trying = searching() if searches(fitting.network, execution) else nullcontext()
-    with watched as write, trying:
+    with watched as write, trying, without_tf32():  # a backward pass lies outside of autocast()
         while fitting.position.epoch < config.epochs:
             fitting.train_epoch()
             write(fitting.close_epoch())

@@ -27,8 +27,7 @@ def check(*, wanted: bool) -> None:
 
 def files_of(draft: Draft) -> tuple[str, ...]:
     """Names of the event files that a run wrote, inside it: the volatile part of what is committed."""
-    ours = sorted(name for name in draft.pieces.names if name.startswith(f"{FOLDER}/{_EVENTS}"))
-    return tuple(name for name in ours if (draft.path / name).is_file())
+    return tuple(sorted(name for name in draft.files() if name.startswith(f"{FOLDER}/{_EVENTS}")))
 
 
 @contextmanager

@@ -1,18 +1,17 @@
-"""A site is one stack of a network, with the autoencoder there and the target maps of the training."""
+"""A site is one stack of a network, with the autoencoder there."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shgae.analysis import site
-from shgae.analysis.site import Site, open_site, target_config
+from shgae.analysis.site import Site, open_site
 from shgae.errors import Refused
 from shgae.models.specs import AutoencoderSpec
-from shgae.models.zoo import build_autoencoder
-from shgae.recipes import HeatmapConfig
-from tests.builders.chain import Notes
+from shgae.models.zoo import LoadedAutoencoder, build_autoencoder
 from tests.builders.networks import random_hourglass
 
 
@@ -34,10 +33,11 @@ def test_a_site_knows_its_own_autoencoder_and_whether_it_was_trained_on(made_by:
     assert (other.own, other.is_tuned) == (None, False)
 
 
-def test_targets_are_those_of_the_training_or_the_usual_ones_with_a_note() -> None:
-    notes = Notes()
-    known = {"peak": "one", "sigma_visible": 2.5}
-    assert target_config(Site(random_hourglass(heatmap=known), 0), notes) == HeatmapConfig(**known)  # type: ignore[arg-type]
-    assert notes.said == []
-    assert target_config(Site(random_hourglass(), 0), notes) == HeatmapConfig()
-    assert len(notes.said) == 1
+def test_an_analysis_is_about_the_autoencoder_of_the_site_or_the_given_one() -> None:
+    spec, plain = AutoencoderSpec(width=16, code_size=5), random_hourglass()
+    own, given = build_autoencoder(spec, seed=1), LoadedAutoencoder(build_autoencoder(spec), spec, plain.artifact)
+    assert Site(plain, 0).asked_about(None) is None
+    assert Site(plain, 0).asked_about(given) is given
+    grafted = random_hourglass(graft=own)
+    found = Site(replace(grafted, spec=grafted.spec.with_graft(spec)), 0).asked_about(given)
+    assert found is not None and (found.module, found.spec) == (own, spec)

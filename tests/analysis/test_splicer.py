@@ -20,6 +20,7 @@ from shgae.execution import Execution
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder
 from shgae.recipes import HeatmapConfig
+from tests.builders.chain import Notes
 from tests.builders.networks import first_people, random_hourglass
 
 HOW, CPU = Execution(workers=0), torch.device("cpu")
@@ -147,3 +148,16 @@ def test_people_are_scored_against_the_cells_that_their_joints_fall_on(tiny_data
         assert truth.visibility[person, joint] == (int(batch.visibility[person, joint]) if is_inside else 0)
         if is_inside:
             assert truth.cells[person, joint].tolist() == [min(round(int(place) / 4), 31) for place in xy]
+
+
+def test_targets_are_those_of_the_training_or_the_usual_ones_with_a_note() -> None:
+    notes = Notes()
+    known = {"peak": "one", "sigma_visible": 2.5}
+    first, other = (
+        Splicer(Site(loaded, 0), CPU, "fp32", 4, Execution(progress=notes))
+        for loaded in (random_hourglass(heatmap=known), random_hourglass())
+    )
+    assert first.heatmap == HeatmapConfig(**known)  # type: ignore[arg-type]
+    assert notes.said == []
+    assert other.heatmap == other.heatmap == HeatmapConfig()
+    assert len(notes.said) == 1

@@ -43,6 +43,10 @@ def data_with(**facts: Any) -> Artifact:
     return Artifact(Path("data"), dataclasses.replace(MANIFEST, kind="data", facts=FACTS | facts))
 
 
+def network_with(**facts: Any) -> Artifact:
+    return Artifact(Path("my/model"), dataclasses.replace(MANIFEST, kind="hourglass", facts=FACTS | facts))
+
+
 def test_what_a_network_keeps_of_its_data_is_what_is_compared_here() -> None:
     assert set(TRAVELS) == FACTS.keys()
 
@@ -50,7 +54,7 @@ def test_what_a_network_keeps_of_its_data_is_what_is_compared_here() -> None:
 @pytest.mark.parametrize("facts", [{}, {"category_id": 7}, {"mean_rgb": [0.9, 0.9, 0.9]}])
 def test_data_of_the_same_joints_and_crops_fits_without_a_word(facts: dict[str, Any]) -> None:
     notes = Notes()
-    check_fits(FACTS, data_with(**facts), "model", notes)
+    check_fits(network_with(), data_with(**facts), notes)
     assert notes.said == []
 
 
@@ -58,16 +62,16 @@ def test_data_of_the_same_joints_and_crops_fits_without_a_word(facts: dict[str, 
 def test_other_joints_are_refused_with_the_models_folder_but_their_crops_fit(names: list[str]) -> None:
     data = data_with(skeleton={"names": names, "flip_pairs": [], "limbs": []})
     with pytest.raises(Refused) as caught:
-        check_fits(FACTS, data, "my/model", Notes())
+        check_fits(network_with(), data, Notes())
     assert caught.value.where == "my/model"
     assert "--joint-mismatch" in caught.value.fix
-    check_crops(FACTS, data, "my/model", Notes())
+    check_crops(network_with(), data, Notes())
 
 
 @pytest.mark.parametrize("check", [check_fits, check_crops])
 def test_another_crop_size_is_refused(check: Any) -> None:
     with pytest.raises(Refused) as caught:
-        check(FACTS, data_with(crop_size=256), "model", Notes())
+        check(network_with(), data_with(crop_size=256), Notes())
     assert "--crop-size" in caught.value.fix
     assert ("128" in caught.value.why, "256" in caught.value.why) == (True, True)
 
@@ -78,7 +82,7 @@ def test_another_crop_size_is_refused(check: Any) -> None:
 )
 def test_crops_cut_in_another_way_are_told_one_by_one(check: Any, facts: dict[str, Any]) -> None:
     notes = Notes()
-    check(FACTS, data_with(**facts), "model", notes)
+    check(network_with(), data_with(**facts), notes)
     assert len(notes.said) == len(facts)
     for note, (key, value) in zip(notes.said, facts.items(), strict=True):
         assert f"{key} = {FACTS[key]}, this data has {value}" in note
@@ -97,7 +101,7 @@ def test_squares_of_another_kind_are_told_where_the_network_knows_its_own(
     mine: dict[str, Any], theirs: dict[str, Any], told: list[str]
 ) -> None:
     notes = Notes()
-    check_crops(FACTS | mine, data_with(**theirs), "model", notes)
+    check_crops(network_with(**mine), data_with(**theirs), notes)
     assert [note.split("trained with ")[1] for note in notes.said] == told
 
 

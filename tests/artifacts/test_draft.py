@@ -85,9 +85,9 @@ def test_only_what_can_be_resumed_says_where_it_came_from(tmp_path: Path, resuma
     how = {"config": {}, "parents": {}, "execution": Execution(), "resumable": resumable}
     with new_artifact(tmp_path / "a", kind="data", **how) as made:  # type: ignore[arg-type]
         assert (made.path / ORIGIN).is_file() == resumable
-        assert not made.holds_files()
+        assert not made.files()
         made.file("x.bin").touch()
-        assert made.holds_files()
+        assert made.files()
 
 
 @pytest.mark.parametrize(("resume", "resumable"), [(False, True), (True, False), (False, False)])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts import input_file
-from shgae.artifacts.input_file import check_input, open_input, path_of, read_input, reading, typed_path, whole
+from shgae.artifacts.input_file import open_input, path_of, read_input, reading, typed_path, whole
 from shgae.errors import Refused
 
 
@@ -39,12 +39,11 @@ def test_one_byte_too_many_is_refused_before_and_while_it_is_read(tmp_path: Path
         whole(file, "notes", "fewer notes", 3)
 
 
-@pytest.mark.parametrize("check", [open_input, lambda path: check_input(path, "file")])
-def test_what_is_missing_or_inside_a_file_is_not_there(tmp_path: Path, check) -> None:
+def test_what_is_missing_or_inside_a_file_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     for path in (tmp_path / "none", tmp_path / "a" / "b"):
         with pytest.raises(Refused, match="no such file"):
-            check(path)
+            open_input(path)
 
 
 @pytest.mark.parametrize("call", ["stat", "open"])
@@ -57,16 +56,12 @@ def test_what_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(*((Path, "stat") if call == "stat" else (input_file.os, "open")), forbidden)
     assert "may not" in refusal(path).why
-    if call == "stat":
-        with pytest.raises(Refused, match="may not"):
-            check_input(path, "notes")
 
 
-@pytest.mark.parametrize("check", [open_input, lambda path: check_input(path, "file")])
-def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path, check) -> None:
+def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Refused, match=r"\(FIFO\)"):
-        check(tmp_path / "pipe")
+        open_input(tmp_path / "pipe")
 
 
 def test_a_pipe_that_takes_the_place_of_a_file_meanwhile_is_refused_too(
@@ -89,7 +84,7 @@ def test_of_a_folder_the_files_with_a_wanted_name_are_named(tmp_path: Path) -> N
         (tmp_path / name).write_text("")
     (tmp_path / "predictions-b.json").mkdir()
     with pytest.raises(Refused) as refused:
-        check_input(tmp_path, "predictions", "results (predictions*.json)")
+        open_input(tmp_path, "predictions", wanted="results (predictions*.json)")
     assert refused.value.fix == f"{tmp_path}/predictions-a.json or {tmp_path}/predictions.json"
 
 

@@ -1,9 +1,9 @@
 """What one device does with all of COCO, from a part of it: ``python -m tests.benchmarks.gpu`` on a machine with a GPU.
 
 Prints a JSON object a line (``--output`` writes them too): is it right (maps against the CPU's, stop and resume), the
-three targets with everything in them (reading, validation, saving, hashes), then where the time goes, then
-what might make it faster. Each part runs in a process of its own with a limit, all of them within eight minutes; torch,
-NumPy and shgae suffice, and no network.
+three targets with everything in them (reading, validation, saving, hashes), then where the time goes, then what might
+make it faster. Each part runs in a process of its own with a limit, all of them within eight minutes; for what is late
+there is no time left. Torch, NumPy and shgae suffice, and no network.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from shgae.data.prefetch import prefetch
 from shgae.errors import Interrupted
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
-from shgae.inference.device import describe, multiplies_bf16
-from shgae.inference.torch_settings import determinism
+from shgae.inference.device import describe
+from shgae.inference.torch_settings import determinism, without_tf32
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_hourglass, state_arrays
-from shgae.recipes import RECIPES, ExtractConfig, FitConfig
+from shgae.recipes import RECIPES, ExtractConfig, FitConfig, Precision
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import extract, pretrain_ae
 from shgae.training.loop import fit
@@ -55,8 +55,21 @@ COCO = 124_040
 """People of the study's training split."""
 WITHIN = 480.0
 """Seconds that all parts have together."""
+KINDS: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 EXECUTION = Execution(workers=4)
 COMPILE, GRAPHS = replace(EXECUTION, compile=True), replace(EXECUTION, cuda_graphs=True)
+
+
+def kernel(trial: Trial, folder: Path) -> dict[str, Any]:
+    """One large convolution by itself."""
+    del folder
+    return {"precision": trial.precision, "gflop_per_second": round(peak(trial.where, KINDS[trial.precision]))}
+
+
+def people(trial: Trial, folder: Path) -> dict[str, Any]:
+    """What the others work on."""
+    prepared(trial, folder)
+    return {"people": trial.people}
 
 
 def operations(run: Callable[[], torch.Tensor], *, trained: bool) -> float:
@@ -68,11 +81,11 @@ def operations(run: Callable[[], torch.Tensor], *, trained: bool) -> float:
     return float(counter.get_total_flops()) / 1e9
 
 
-def peak(device: torch.device) -> float:
-    """10^9 operations a second of one large convolution on a device, in bf16, or in fp16 where a GPU has no bf16."""
+@without_tf32()
+def peak(device: torch.device, kind: torch.dtype) -> float:
+    """10^9 operations a second of one large convolution on a device, in a number format."""
     side = 256 if device.type == "cuda" else 64
-    half = torch.float16 if device.type == "cuda" and not multiplies_bf16(device) else torch.bfloat16
-    x = torch.randn((8, 256, side, side), device=device).to(half, memory_format=torch.channels_last)
+    x = torch.randn((8, 256, side, side), device=device).to(kind, memory_format=torch.channels_last)
     convolution = torch.nn.Conv2d(256, 256, 3, padding=1).to(x)
     convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     taken = []
@@ -128,7 +141,11 @@ def finetuning(
     with torch.device("meta"):
         image = torch.zeros(2, 3, trial.crop_size, trial.crop_size)
         gflop = operations(lambda: network(replace(trial, device="meta"))(image), trained=True) / 2
-    return {"precision": chosen, **_times(seconds), "share_of_peak": round(gflop / seconds / peak(trial.where), 3)}
+    return {
+        "precision": chosen,
+        **_times(seconds),
+        "share_of_peak": round(gflop / seconds / peak(trial.where, KINDS[chosen]), 3),
+    }
 
 
 def correctness(trial: Trial, folder: Path) -> dict[str, Any]:
@@ -204,6 +221,7 @@ def launches(trial: Trial, folder: Path) -> dict[str, Any]:
     objective, model, rows = pose_objective(trial, folder, trial.precision), network(trial), np.arange(trial.batch_size)
     batch = pinned(objective.load(rows, 0), trial.where)
 
+    @without_tf32()
     def step() -> None:
         objective.loss(model, batch, objective.weight(rows, 0)).backward()  # type: ignore[no-untyped-call]
 
@@ -233,7 +251,9 @@ def _wait(device: torch.device) -> None:
 
 Part = Callable[[Trial, Path], dict[str, Any]]
 PARTS: Mapping[str, tuple[Part, float, float | None]] = {
+    "people": (people, 60, None),
     "correctness": (correctness, 90, None),
+    "a large convolution": (kernel, 30, None),
     "fine-tuning epoch": (finetuning, 120, 60),
     "extraction": (extraction, 90, 20),
     "autoencoder epoch": (autoencoder, 60, 2),
@@ -278,16 +298,10 @@ def apart(name: str, trial: Trial, folder: Path, seconds: float) -> dict[str, An
 def rows(trial: Trial, folder: Path, run: Callable[..., dict[str, Any]] = apart) -> Iterator[dict[str, Any]]:
     """The machine, then every part for which there is time left."""
     ends = time.monotonic() + WITHIN
-    yield {
-        "date": datetime.now(UTC).date().isoformat(),
-        "device": describe(trial.where),
-        "torch": torch.__version__,
-        "bf16_gflop_per_second": round(peak(trial.where)),
-    }
-    prepared(trial, folder)
+    yield {"date": datetime.now(UTC).date().isoformat(), "device": describe(trial.where), "torch": torch.__version__}
     for name, (_, limit, _) in PARTS.items():
         left = ends - time.monotonic()
-        yield run(name, trial, folder, min(limit, left)) if left > 5 else {"what": name, "failed": "no time was left"}
+        yield run(name, trial, folder, min(limit, left)) if left > 5 else {"what": name, "left_out": "no time was left"}
 
 
 def missing() -> str | None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from shgae.execution import Execution
+from shgae.recipes import FitConfig
 from shgae.training import compiling
+from tests.benchmarks import gpu
 from tests.benchmarks.gpu import PARTS, apart, measured, operations, rows
-from tests.benchmarks.gpu_trial import Trial, network
+from tests.benchmarks.gpu_trial import Trial, network, pose_objective, prepared
 
 
 @pytest.mark.bench
@@ -20,7 +24,7 @@ def test_every_measurement_runs_and_says_what_it_found(tmp_path: Path, monkeypat
     trial = Trial("cpu", people=24, width=8, crop_size=128, batch_size=4, extracted=4)
     here = lambda name, trial, folder, _seconds: measured(name, trial, folder)  # noqa: E731
     machine, *found = rows(trial, tmp_path, here)
-    assert machine["bf16_gflop_per_second"] > 0
+    assert machine["device"].startswith("cpu")
     graphs = {f"{name} epoch, --cuda-graphs" for name in ("fine-tuning", "autoencoder")}
     assert {row["what"] for row in found if "failed" in row} == graphs, "a CPU has none, which is told and not measured"
     assert [row["what"] for row in found] == list(PARTS)
@@ -32,8 +36,41 @@ def test_every_measurement_runs_and_says_what_it_found(tmp_path: Path, monkeypat
         for option in ("--cuda-graphs", "--compile")
     }
     assert all(row["seconds_for_coco"] > 0 for row in found if row["target"] and row["what"] not in graphs)
-    assert all(found[0][f"{name}_resumes_exactly"] for name in ("rmsprop", "adam", "sgd"))
-    assert found[0]["maps_differ_by"] == 0
+    by_name = {row["what"]: row for row in found}
+    assert all(by_name["correctness"][f"{name}_resumes_exactly"] for name in ("rmsprop", "adam", "sgd"))
+    assert by_name["correctness"]["maps_differ_by"] == 0
+    assert by_name["a large convolution"]["gflop_per_second"] > 0
+
+
+def test_what_there_is_no_time_for_is_left_out_and_did_not_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "WITHIN", 0.0)
+    _, *found = rows(Trial("cpu"), tmp_path, lambda *_: pytest.fail("it was run"))
+    assert len(found) == len(PARTS)
+    assert all("left_out" in row and "failed" not in row for row in found)
+
+
+@pytest.mark.parametrize("work", [gpu.fitted, gpu.launches])
+def test_float32_of_a_backward_pass_is_no_tf32_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Any
+) -> None:
+    trial, seen = Trial("cpu", people=8, width=8, crop_size=128, batch_size=4), set()
+    prepared(trial, tmp_path)
+    backward = torch.Tensor.backward
+
+    def watched(loss: torch.Tensor) -> None:
+        seen.add(torch.backends.cudnn.conv.fp32_precision)  # type: ignore[attr-defined]
+        backward(loss)
+
+    monkeypatch.setattr(torch.Tensor, "backward", watched)
+    monkeypatch.setattr(Trial, "precision", "fp32")
+    if work is gpu.launches:
+        work(trial, tmp_path)
+    else:
+        config = FitConfig(epochs=1, batch_size=4, precision="fp32")
+        work(network(trial), pose_objective(trial, tmp_path, "fp32"), config, tmp_path / "run", Execution())
+    assert seen == {"ieee"}
 
 
 def test_a_part_that_takes_too_long_is_ended_and_the_others_go_on(tmp_path: Path) -> None:

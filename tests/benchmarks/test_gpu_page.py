@@ -12,9 +12,16 @@ import torch
 from tests.benchmarks import gpu
 from tests.benchmarks.gpu_page import MARKS, main
 
-MACHINE = {"date": "2026-01-02", "device": "cuda:0 (H)", "torch": "2", "bf16_gflop_per_second": 700000}
+MACHINE = {"date": "2026-01-02", "device": "cuda:0 (H)", "torch": "2"}
 ROWS: list[dict[str, Any]] = [
-    {"what": "correctness", "target": None, "maps_differ_by": 1e-5, "sgd_resumes_exactly": True, "took": 3.0},
+    {
+        "what": "correctness",
+        "target": None,
+        "maps_differ_by": 1e-5,
+        "maps_up_to": 1.0,
+        "sgd_resumes_exactly": True,
+        "took": 3.0,
+    },
     {"what": "extraction", "target": 20, "precision": "bf16", "seconds_for_coco": 19.5, "peak_memory_gb": 4.0},
     {"what": "autoencoder epoch", "target": 2, "seconds_for_coco": 12.25},
 ]
@@ -39,11 +46,27 @@ def test_the_rows_stand_in_the_page_with_what_was_reached(tmp_path: Path) -> Non
     code, text = written(tmp_path, ROWS, junit(tmp_path, skipped=2))
     assert code == 0
     assert "18 of 20 tests passed, 2 skipped" in text
-    assert "| correctness |  |  |  | maps differ by 1e-05; sgd resumes exactly yes |" in text
+    assert "| correctness |  |  |  | maps differ by 1e-05; maps up to 1; sgd resumes exactly yes |" in text
     assert "| extraction | 19.5 s | at most 20 s | yes | precision bf16; peak memory gb 4 |" in text
     assert "| autoencoder epoch | 12.2 s | at most 2 s | no |  |" in text
-    assert "Measured 2026-01-02 on cuda:0 (H), torch 2; a large convolution does 700,000 GFLOP/s" in text
+    assert "Measured 2026-01-02 on cuda:0 (H), torch 2." in text
     assert "old" not in text and text.startswith("before\n") and text.endswith("after\n")
+
+
+def test_what_there_was_no_time_for_is_no_fault(tmp_path: Path) -> None:
+    late = {"what": "launches", "left_out": "no time was left"}
+    code, text = written(tmp_path, [*ROWS, late], junit(tmp_path))
+    assert code == 0 and "| launches | not measured |  |  | no time was left |" in text
+
+
+def test_tests_that_left_no_results_count_as_failed(tmp_path: Path) -> None:
+    code, text = written(tmp_path, ROWS, str(tmp_path / "absent.xml"))
+    assert code == 1 and "**the tests did not end**" in text
+
+
+def test_maps_of_another_device_are_judged(tmp_path: Path) -> None:
+    code, _ = written(tmp_path, [ROWS[0] | {"maps_differ_by": 2e-4}, *ROWS[1:]], junit(tmp_path))
+    assert code == 1
 
 
 @pytest.mark.parametrize("fault", ["a test", "a part", "another result"])

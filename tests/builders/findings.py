@@ -19,8 +19,7 @@ from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
 from shgae.analysis.rate.report import RatePoint, RateReport, needed_of, taken_out_of
 from shgae.analysis.splice.code_health import CodeHealth
-from shgae.analysis.splice.report import Check, Replaced, Side, SpliceReport
-from shgae.analysis.splice.verdicts import changes_of, cost_of
+from shgae.analysis.splice.report import Check, Replaced, Side, SpliceReport, changes_of, cost_of
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.reconstruction import Fidelity
 from shgae.metrics.statistics import Interval

@@ -9,8 +9,8 @@ from shgae.evaluation.error_shares import ErrorShares
 from shgae.evaluation.report import Bootstrap, EvaluationReport, JointScore, Pair, Row
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import ArmResult, Budget, StudyReport, verdict_of
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.error_kinds import ByKind
-from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Metric
 from shgae.metrics.seeds import SeedError

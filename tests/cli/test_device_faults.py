@@ -96,6 +96,16 @@ def test_a_disk_without_room_is_no_lack_of_memory() -> None:
         ("GPU has fallen off the bus", "device"),
         ("cuDNN error: CUDNN_STATUS_ARCH_MISMATCH", "device"),
         ("Got unsupported ScalarType BFloat16", "device"),
+        ("GET was unable to find an engine to execute this computation", "memory"),
+        ("Unable to find a valid cuDNN algorithm to run convolution", "memory"),
+        ("cuDNN Frontend error: [cudnn_frontend] Error: No valid execution plans built.", "memory"),
+        ("CUDA unknown error - this may be due to an incorrectly set up environment", "device"),
+        ("No CUDA GPUs are available", "device"),
+        ("CUDA error: the launch timed out and was terminated", "device"),
+        ("CUDA error: unspecified launch failure", "device"),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "device"),
+        ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR", "device"),
+        ("cuDNN error: CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED", "device"),
     ],
 )
 def test_an_error_of_torch_is_known_by_its_text(text: str, what: str) -> None:

@@ -32,7 +32,8 @@ def selected(folder: Folder, **options: Any) -> Selection:
 
 
 def cuts(selection: Selection, workers: int = 0, around: int = 0) -> list[Cut]:
-    return list(cut_people(selection, SIDE, workers, around))
+    config = PrepareConfig(crop_size=SIDE, context=1 + 2 * around / SIDE)
+    return list(cut_people(selection, config, workers))
 
 
 def samples(found: list[Cut]) -> list[Sample]:
@@ -48,7 +49,7 @@ def folder(tmp_path: Path) -> Folder:
 @pytest.mark.parametrize("workers", [0, 3])
 def test_each_sample_is_cut_out_of_its_photo_in_the_order_of_the_json(folder: Folder, workers: int) -> None:
     selection = selected(folder, hold_out=3, split_by="crop")
-    found = list(cut_people(selection, SIDE, workers))
+    found = cuts(selection, workers)
     assert [(one.samples[0].photo.id, one.people, len(one.samples), one.bad) for one in found] == [
         (number, 2, 2, None) for number in range(5)
     ]

@@ -221,10 +221,10 @@ def test_the_time_of_all_photos_is_told_by_the_first_parts(
 ) -> None:
     """A part takes a second; a photo with five people, two at once, comes in three parts."""
     (selection,) = planned({"train": make(tmp_path / "train", photos, people=people)}).selections
-    now, closed = [100.0], list[int]()
+    now, closed, config = [100.0], list[int](), PrepareConfig(crop_size=128, context=1.5)
 
     def cut(*given: Any) -> Iterator[None]:
-        assert given == (selection, 128, 3, 32)
+        assert given == (selection, config, 3)
         try:
             for _ in range(photos * -(-people // most)):
                 now[0] += 1
@@ -235,5 +235,5 @@ def test_the_time_of_all_photos_is_told_by_the_first_parts(
     monkeypatch.setattr(module, "cut_people", cut)
     monkeypatch.setattr(module, "MOST_AT_ONCE", most)
     monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
-    assert cutting_time(selection, PrepareConfig(crop_size=128, context=1.5), 3) == pytest.approx(seconds)
+    assert cutting_time(selection, config, 3) == pytest.approx(seconds)
     assert closed == [min(seconds, 32)], "no more than 32 are tried"

@@ -35,7 +35,7 @@ def test_a_file_name_next_to_an_id_is_compared_with_its_photo(
     for strange in (0, 1, len(entries) // 2):
         others = [entry | {"file_name": "other.jpg"} for entry in named[:strange]]
         write_json(tmp_path / "p.json", [*others, *named[strange:]])
-        found = read_predictions(tmp_path / "p.json", "x", crops, crops.people)
+        found = read_predictions(tmp_path / "p.json", "x", crops)
         assert found.misnamed == strange
         assert any("another file_name than their photo" in note for note in found.notes()) == bool(strange)
 
@@ -72,4 +72,4 @@ def test_file_names_that_are_mostly_of_other_photos_are_of_another_split(
         others = [{name: value for name, value in entry.items() if name != "annotation_id"} for entry in others]
     write_json(tmp_path / "p.json", others)
     with pytest.raises(Refused, match=r"an entry calls it 'other_100.jpg' \((\d+) of \1 entries are so\).*--split"):
-        read_predictions(tmp_path / "p.json", "x", crops, crops.people)
+        read_predictions(tmp_path / "p.json", "x", crops)

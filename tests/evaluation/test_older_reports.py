@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from shgae.errors import Refused
+from shgae.evaluation.official import NAMES
 from shgae.evaluation.older_reports import OLDER
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching
 from shgae.evaluation.trainings import Control, Trained, Training
-from shgae.metrics.official import NAMES
-from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.pckh import Curve
 from shgae.metrics.statistics import Interval, Verdict
 from tests.builders.reports import evaluation, interval, pair, scored

@@ -73,13 +73,14 @@ def some(crops: Crops) -> Predictions:
 
 def read(path: Path, entries: Any, crops: Crops, whole: PeopleTable | None = None) -> Predictions:
     path.write_text(json.dumps(entries))
-    return read_predictions(path, "x", crops, whole or crops.people).predictions
+    crops.whole = whole or crops.people
+    return read_predictions(path, "x", crops).predictions
 
 
 def test_what_is_written_comes_back_whatever_the_order(tmp_path: Path, crops: Crops) -> None:
     wanted = some(crops)
     write_json(tmp_path / "p.json", coco_results(wanted, crops, 1)[::-1])
-    found = read_predictions(tmp_path / "p.json", "x", crops, crops.people).predictions
+    found = read_predictions(tmp_path / "p.json", "x", crops).predictions
     np.testing.assert_array_equal(found.cells, wanted.cells)
     np.testing.assert_array_equal(found.xy_photo, wanted.xy_photo)
     np.testing.assert_array_equal(found.score, wanted.score)
@@ -210,7 +211,7 @@ def test_a_missing_score_is_the_mean_of_the_joints_third_numbers(
 def test_a_missing_score_among_others_is_told(tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]) -> None:
     def notes() -> list[str]:
         write_json(tmp_path / "p.json", entries)
-        return [*read_predictions(tmp_path / "p.json", "x", crops, crops.people).notes()]
+        return [*read_predictions(tmp_path / "p.json", "x", crops).notes()]
 
     assert notes() == []
     entries[0]["score"] = None
@@ -232,7 +233,7 @@ def test_entries_of_nobody_in_the_split_are_counted(
 ) -> None:
     stranger = entries[0] | {"annotation_id": 10**9}
     (tmp_path / "p.json").write_text(json.dumps([stranger, *entries]))
-    assert read_predictions(tmp_path / "p.json", "x", crops, crops.people).strangers == 1
+    assert read_predictions(tmp_path / "p.json", "x", crops).strangers == 1
 
 
 @pytest.mark.parametrize("nothing", [None, float("nan")])
@@ -295,7 +296,7 @@ def test_what_is_broken_is_refused_and_named(
 def test_what_is_no_json_is_refused(tmp_path: Path, crops: Crops, data: bytes, message: str) -> None:
     (tmp_path / "p.json").write_bytes(data)
     with pytest.raises(Refused, match=message):
-        read_predictions(tmp_path / "p.json", "x", crops, crops.people)
+        read_predictions(tmp_path / "p.json", "x", crops)
 
 
 @given(
@@ -312,4 +313,4 @@ def test_any_json_is_read_or_refused(data: Any, tmp_path_factory: pytest.TempPat
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps([data]))
     with pytest.raises(Refused):
-        read_predictions(path, "x", crops, crops.people)
+        read_predictions(path, "x", crops)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from shgae.errors import Refused
+from shgae.evaluation.official import NAMES
 from shgae.evaluation.report import EVALUATION
 from shgae.metrics.comparison import resample_pck
-from shgae.metrics.official import NAMES
 from shgae.metrics.pckh import Curve
 from tests.builders.reports import evaluation, interval, scored
 

@@ -12,13 +12,13 @@ from shgae.evaluation.study_cautions import (
     compared_at_once,
     is_pretraining_unproven,
     over_photos_alone,
-    seed_errors,
     training_cost,
+    with_seed_error,
 )
 from shgae.evaluation.study_differences import Detectable, Estimate, JointTest
 from shgae.evaluation.study_registration import Registered
 from shgae.evaluation.study_report import StudyReport
-from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.seeds import SeedError
 from tests.builders.reports import compared, estimate, study
 
@@ -106,15 +106,15 @@ def test_where_each_error_over_seeds_comes_from() -> None:
         "wide": SeedError(0.02, 3, False, None, None),
     }
     report = study(*(compared(arm, "none", estimate(0, 0.1, error=error)) for arm, error in errors.items()))
-    found = seed_errors(report)
-    assert [[one.arm for one in some] for some in (found.pooled, found.own, found.unchecked)] == [
-        ["full"],
-        ["pca"],
-        ["random"],
-    ]
-    assert found.freedom == 8, "of the pairs that were checked"
+    found = {
+        (pooled, checked): [(one.arm, error) for one, error in with_seed_error(report, pooled=pooled, checked=checked)]
+        for pooled in (False, True)
+        for checked in (False, True)
+    }
+    names = {(True, True): "full", (False, True): "pca", (True, False): "random", (False, False): "wide"}
+    assert found == {kind: [(name, errors[name])] for kind, name in names.items()}
     assert held(report) - USUAL == {Caution.POOLED_ERROR, Caution.OWN_ERROR, Caution.UNCHECKED_ERROR}
-    assert seed_errors(study()).freedom == 0
+    assert not with_seed_error(study(), pooled=True, checked=True)
 
 
 def test_comparisons_at_once_are_counted_apart_for_arms_that_were_added() -> None:

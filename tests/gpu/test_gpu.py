@@ -21,15 +21,18 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.cli.app import main
 from shgae.cli.device_faults import device_fault
-from shgae.data.datasets import PoseBatch
+from shgae.data.datasets import PoseBatch, pinned
 from shgae.errors import Diverged, Interrupted
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
+from shgae.inference.torch_settings import without_tf32
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import build_hourglass
 from shgae.recipes import HeatmapConfig, Precision, TrainConfig
 from shgae.stages import extract, pretrain_ae, train
+from shgae.training.health import Measured, measure
 from shgae.training.objectives import PoseObjective
+from shgae.training.optim import build_optimizer
 from tests.builders.line import StopAfter
 from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT
 
@@ -63,6 +66,7 @@ def network(device: str) -> Any:
     return build_hourglass(spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+@without_tf32()
 def step(data: Path, device: str, precision: Precision) -> tuple[float, np.ndarray]:
     """The loss of one step and its gradient, all weights in a row."""
     goal, model = objective(data, device, precision), network(device)
@@ -91,7 +95,7 @@ def test_float32_maps_equal_the_cpus() -> None:
 def test_a_float32_step_has_the_loss_and_the_gradient_of_the_cpu(tiny_data: Path) -> None:
     (here, slope_here), (there, slope_there) = (step(tiny_data, device, "fp32") for device in ("cpu", GPU))
     assert there == pytest.approx(here, rel=1e-5)
-    assert np.linalg.norm(slope_here - slope_there) <= 1e-3 * np.linalg.norm(slope_here)
+    assert np.linalg.norm(slope_here - slope_there) <= 1e-4 * np.linalg.norm(slope_here)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -129,23 +133,6 @@ def test_the_chain_to_an_autoencoder_runs_and_resumes(tmp_path: Path, tiny_data:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_compiled_training_comes_close_and_resumes_with_the_same_bits(
-    tmp_path: Path, tiny_data: Path, precision: Precision
-) -> None:
-    config, how = dataclasses.replace(TINY, precision=precision), dataclasses.replace(STRICT, compile=True)
-    done = train.run(tiny_data, tmp_path / "whole", config, how)
-    with pytest.raises(Interrupted):
-        train.run(tiny_data, tmp_path / "torn", config, dataclasses.replace(how, stop=StopAfter(3)))
-    train.run(tiny_data, tmp_path / "torn", config, dataclasses.replace(how, resume=True))
-    same_bits(tmp_path / "whole", tmp_path / "torn")
-    said = done.artifact.manifest.provenance["compiled"]
-    assert said == "torch.compile, inductor" + ", reduce-overhead" * (GPU != "cpu")
-    usual = train.run(tiny_data, tmp_path / "usual", config, STRICT)
-    losses = [result.summary.history[0]["train_loss"] for result in (done, usual)]
-    assert losses[0] == pytest.approx(losses[1], rel=0.05)
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_recorded_passes_train_with_the_bits_of_plain_ones(
     tmp_path: Path, tiny_data: Path, precision: Precision
 ) -> None:
@@ -174,13 +161,26 @@ def test_bottlenecks_that_lie_on_the_gpu_train_the_same_autoencoder(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_step_waits_for_nothing(tiny_data: Path, precision: Precision) -> None:
-    step(tiny_data, GPU, precision)  # the first one makes what is kept
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "sgd"])
+def test_a_step_waits_for_nothing(tiny_data: Path, optimizer: Any, precision: Precision) -> None:
     goal, model = objective(tiny_data, GPU, precision), network(GPU)
+    learning = build_optimizer(model, dataclasses.replace(TINY, optimizer=optimizer))
     rows = np.arange(4)
-    batch = goal.load(rows, 0)
+    batch = pinned(goal.load(rows, 0), torch.device(GPU))
+
+    @without_tf32()
+    def whole() -> Measured:
+        learning.zero_grad(set_to_none=True)
+        loss = goal.loss(model, batch, goal.weight(rows, 0))
+        loss.backward()
+        found = measure(model, loss)
+        learning.step()
+        return found
+
+    whole()  # the first one makes what is kept
     with no_waiting():
-        goal.loss(model, batch, goal.weight(rows, 0)).backward()
+        found = whole()
+    assert found.read().loss > 0
 
 
 def test_a_poisoned_step_is_named_though_it_is_read_late(
@@ -229,3 +229,20 @@ def test_two_gpus_train_as_one_does_even_if_one_has_no_rows(
         assert main([*words, "--nproc", processes, "-o", str(run), "--json"]) == 0, capfd.readouterr().err
         losses.append(json.loads((run / "history.jsonl").read_text().splitlines()[0])["train_loss"])
     assert losses[1] == pytest.approx(losses[0], rel=1e-3 if precision == "fp32" else 0.05)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_compiled_training_comes_close_and_resumes_with_the_same_bits(
+    tmp_path: Path, tiny_data: Path, precision: Precision
+) -> None:
+    config, how = dataclasses.replace(TINY, precision=precision), dataclasses.replace(STRICT, compile=True)
+    done = train.run(tiny_data, tmp_path / "whole", config, how)
+    with pytest.raises(Interrupted):
+        train.run(tiny_data, tmp_path / "torn", config, dataclasses.replace(how, stop=StopAfter(3)))
+    train.run(tiny_data, tmp_path / "torn", config, dataclasses.replace(how, resume=True))
+    same_bits(tmp_path / "whole", tmp_path / "torn")
+    said = done.artifact.manifest.provenance["compiled"]
+    assert said == "torch.compile, inductor" + ", reduce-overhead" * (GPU != "cpu")
+    usual = train.run(tiny_data, tmp_path / "usual", config, STRICT)
+    losses = [result.summary.history[0]["train_loss"] for result in (done, usual)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)

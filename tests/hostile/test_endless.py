@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shgae.artifacts.input_file import check_input, open_input, read_input
+from shgae.artifacts.input_file import open_input, read_input
 from shgae.errors import Refused
 from shgae.recipes import Split
 from shgae.stages.prepare import Source
@@ -78,7 +78,7 @@ def test_a_file_without_an_end_in_place_of_a_photo_is_a_bad_photo(given: Path) -
 
 
 def test_what_has_no_end_is_told_by_its_kind(endless: Path) -> None:
-    for read in (open_input, lambda path: check_input(path, "file"), lambda path: read_input(path, "file", "x", 10)):
+    for read in (open_input, lambda path: read_input(path, "file", "x", 10)):
         with pytest.raises(Refused, match=r"it is a (pipe \(FIFO\)|socket|device), wanted a file"):
             read(endless)
 

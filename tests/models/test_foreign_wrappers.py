@@ -54,7 +54,8 @@ def network(seed: int = 4) -> dict[str, torch.Tensor]:
 def read(value: Any, folder: Path, *, is_old: bool = False) -> tuple[dict[str, torch.Tensor], str]:
     """What the importer's child makes of a checkpoint."""
     torch.save(value, folder / "x.pth", _use_new_zipfile_serialization=not is_old)
-    return foreign._network(foreign._load((folder / "x.pth").open("rb")))
+    tensors, note = foreign.find_network(foreign._load((folder / "x.pth").open("rb")))
+    return foreign.as_weights(tensors), note
 
 
 def is_network(found: dict[str, torch.Tensor], seed: int = 4) -> bool:

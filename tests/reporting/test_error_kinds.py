@@ -9,8 +9,8 @@ import pytest
 from shgae.evaluation.error_shares import ErrorRule, ErrorShares, ErrorTable
 from shgae.evaluation.report import EvaluationReport
 from shgae.evaluation.trainings import Control, Trained, Training, compare
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.error_kinds import ByKind
-from shgae.metrics.paired_tests import McNemar
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.evaluation import joint_tables, main_tables, sentence
 from shgae.reporting.evaluation_figures import evaluation_figures

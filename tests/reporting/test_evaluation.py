@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shgae.evaluation.official import NAMES
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Pair, Row
 from shgae.evaluation.trainings import Control, Controlled
-from shgae.metrics.official import NAMES
-from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import People, Points
 from shgae.metrics.pose_scores import score

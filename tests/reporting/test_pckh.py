@@ -10,7 +10,8 @@ import pytest
 from shgae.evaluation.report import EvaluationReport, Row
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Metric
-from shgae.reporting.pckh import auc_rows, curve_tables, head_tables, radius_panels
+from shgae.reporting.evaluation_figures import radius_panels
+from shgae.reporting.pckh import auc_rows, curve_tables, head_tables
 from tests.builders.reports import evaluation, scored
 
 JOINTS = ("nose", "chin")

@@ -10,7 +10,7 @@ from shgae.evaluation.study_cautions import Caution, cautions_of
 from shgae.evaluation.study_differences import Detectable, JointTest
 from shgae.evaluation.study_registration import Registered
 from shgae.evaluation.study_report import StudyReport
-from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.seeds import SeedError
 from shgae.reporting.study_cautions import cautions
 from tests.builders.reports import compared, estimate, study

@@ -118,10 +118,10 @@ def test_it_is_one_file_in_a_folder_that_was_made_and_the_result_describes_it(ex
     assert (exported.result.sha256, exported.result.size) == (hashlib.sha256(data).hexdigest(), len(data))
     onnx.checker.check_model(data, full_check=True)
     assert str(ROOT).encode() not in data
-    assert [one.batch for one in exported.result.checked] == [1, 2, 5]
-    for one in exported.result.checked:
-        assert one.differences.keys() == {"maps", "code"}
-        assert all(0 <= difference < 1e-4 for difference in one.differences.values())
+    assert list(exported.result.checked) == [1, 2, 5]
+    for differences in exported.result.checked.values():
+        assert differences.keys() == {"maps", "code"}
+        assert all(0 <= difference < 1e-4 for difference in differences.values())
 
 
 @pytest.mark.slow

@@ -126,7 +126,7 @@ def test_what_is_finished_is_kept_every_so_often(
 def test_a_signal_before_the_first_batch_says_that_nothing_was_written(
     chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Draft, "holds_files", lambda _: False)
+    monkeypatch.setattr(Draft, "files", lambda _: {})
     assert "--resume" not in str(stopped(chain, tmp_path / "out", 1))
     assert not (tmp_path / "out.partial").exists()
 

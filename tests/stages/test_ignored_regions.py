@@ -13,8 +13,8 @@ from shgae.artifacts.ignored import IGNORED, read_regions
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows, write_rows
 from shgae.errors import Refused
+from shgae.evaluation.official import NAMES
 from shgae.execution import Execution
-from shgae.metrics.official import NAMES
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.recipes import EvaluateConfig
 from shgae.reporting.evaluation import main_tables

@@ -176,7 +176,7 @@ def read_rows_of(partial: Path) -> list[dict[str, Any]]:
 def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     runs = [trained(tmp_path / seed / "arm" / "finetuned") for seed in ("seed-0", "seed-1")]
     found = read_inputs([*runs, trained(tmp_path / "base")])
-    assert [one.name for one in found.histories] == ["seed-0/arm/finetuned", "seed-1/arm/finetuned", "base"]
+    assert [*found.histories] == ["seed-0/arm/finetuned", "seed-1/arm/finetuned", "base"]
 
 
 def test_a_study_is_meant_by_its_folder_too(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 import shgae
-from shgae.analysis.site import Site, target_config
-from shgae.analysis.splice.report import SPLICE_REPORT
-from shgae.analysis.splice.verdicts import CostVerdict
+from shgae.analysis.site import Site
+from shgae.analysis.splice.report import SPLICE_REPORT, CostVerdict
+from shgae.analysis.splicer import Splicer
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
@@ -273,7 +273,9 @@ def test_a_model_that_does_not_say_its_target_maps_is_scored_with_the_usual_ones
     facts = {key: value for key, value in manifest.facts.items() if key != "heatmap"}
     silent = replace(loaded, artifact=replace(loaded.artifact, manifest=replace(manifest, facts=facts)))
     notes = Notes()
-    assert target_config(Site(silent, 0), notes) == HeatmapConfig()
+    how = Execution(progress=notes)
+    first, other = (Splicer(Site(one, 0), torch.device("cpu"), "fp32", 4, how) for one in (silent, loaded))
+    assert first.heatmap == HeatmapConfig()
     assert len(notes.said) == 1
-    assert target_config(Site(loaded, 0), notes).sigma_visible == TINY.sigma_visible
+    assert other.heatmap.sigma_visible == TINY.sigma_visible
     assert len(notes.said) == 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.backends.common import aot_autograd
 
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.store import open_artifact
@@ -134,6 +135,22 @@ def test_without_a_compiler_the_training_is_the_usual_one_and_one_line_says_so(
     assert open_artifact(tmp_path / "run").id == open_artifact(tmp_path / "usual").id
     said_in_manifest = open_artifact(tmp_path / "run").manifest.provenance["compiled"]
     assert said_in_manifest.startswith("no: ") and "no working C++ compiler" in said_in_manifest
+
+
+def test_where_only_the_backward_pass_cannot_be_compiled_the_training_goes_on_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.compiler.reset()
+
+    def broken(_graph: Any, _inputs: Any) -> Any:
+        raise RuntimeError("no room for the kernels of the backward pass")
+
+    monkeypatch.setattr(compiling, "BACKEND", aot_autograd(fw_compiler=lambda graph, _: graph, bw_compiler=broken))
+    notes, how = saying()
+    trained(tmp_path / "run", how)
+    trained(tmp_path / "usual", Execution())
+    assert [note for note in notes.said if "no room for the kernels of the backward pass" in note]
+    assert content(tmp_path / "run") == content(tmp_path / "usual")
 
 
 class Moody(nn.Module):

@@ -7,6 +7,8 @@ normalisation, a replay reads the tensor that was there at the recording, and ot
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from torch import nn
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted
 from shgae.execution import Execution, ProcessGroup
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import build_hourglass
 from shgae.stages import finetune, pretrain_ae, train
 from shgae.training import recording
 from shgae.training.recording import Recorded, described, recorded
@@ -145,6 +149,73 @@ def test_a_gradient_that_differs_is_noticed_though_the_output_is_right(monkeypat
     network = Recorded(nn.Linear(3, 2), Execution(), ROWS)
     network(torch.ones(4, 3))
     assert network.fault and "replay" in network.fault
+
+
+class Otherwise(nn.Module):
+    """A graph whose convolutions another algorithm computes: the last bits are others."""
+
+    def __init__(self, passes: nn.Module) -> None:
+        super().__init__()
+        self.passes = passes
+
+    def forward(self, x: torch.Tensor) -> Any:
+        with torch.backends.mkldnn.flags(enabled=False):
+            return self.passes(x)
+
+
+def hourglass(residual: Any = "newell") -> nn.Module:
+    spec = HourglassSpec(keypoints=17, crop_size=128, residual=residual, width=16)
+    return build_hourglass(spec).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+
+
+def images(rows: int = 4) -> torch.Tensor:
+    drawn = torch.rand(rows, 3, 128, 128, generator=torch.Generator().manual_seed(0)) - 0.5
+    return drawn.to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("residual", ["newell", "original"])
+def test_a_graph_that_only_rounds_otherwise_is_taken(
+    monkeypatch: pytest.MonkeyPatch, residual: Any, precision: torch.dtype
+) -> None:
+    use(lambda passes, _args, **_: Otherwise(passes), monkeypatch)
+    network = Recorded(hourglass(residual), Execution(), ROWS)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision != torch.float32):
+        network(images())
+    assert network.fault is None
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_graph_without_a_gradient_is_not(monkeypatch: pytest.MonkeyPatch, precision: torch.dtype) -> None:
+    use(Graphs(lambda out: out.detach() + 0 * out), monkeypatch)
+    network = Recorded(hourglass(), Execution(), ROWS)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision != torch.float32):
+        network(images())
+    assert network.fault and "replay" in network.fault
+
+
+def test_a_gradient_beyond_fp16_is_no_fault_of_the_graph(graphs: Graphs) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 1, 1, bias=False), nn.Conv2d(1, 1, 1, bias=False)).half()
+    with torch.no_grad():
+        model[0].weight.fill_(1e-3)
+        model[1].weight.fill_(6e4)
+    network = Recorded(model, Execution(), ROWS)
+    network(torch.ones(4, 3, 64, 64, dtype=torch.half))
+    assert network.fault is None and graphs.replays == 2
+
+
+def test_a_training_s_graph_goes_with_its_network(graphs: Graphs) -> None:
+    del graphs  # only that there are some
+    model = nn.Linear(3, 2)
+    network, alive = Recorded(model, Execution(), ROWS), weakref.ref(model)
+    network(torch.ones(4, 3))
+    gc.collect()
+    gc.disable()
+    try:
+        del network, model
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 class _Two(ProcessGroup):

@@ -269,12 +269,9 @@ def _clustering(rows: Floats32, k: int, compared: Ints, nearest: int, seed: int)
     found = _fitted(KMeans(k, n_init=STARTS, random_state=seed), rows)
     labels = found.labels_
     far = np.square(rows - found.cluster_centers_[labels]).sum(1)
-    clusters = []
-    for label in range(k):
-        members = np.flatnonzero(labels == label)
-        clusters.append(
-            Cluster(len(members), tuple(members[np.argsort(far[members], kind="stable")[:nearest]].tolist()))
-        )
+    nearest_first = np.argsort(far, kind="stable")
+    members = [nearest_first[labels[nearest_first] == label] for label in range(k)]
+    clusters = [Cluster(len(one), tuple(one[:nearest].tolist())) for one in members]
     silhouette = 0.0
     if 1 < len(np.unique(labels[compared])) < len(compared):
         silhouette = float(silhouette_score(rows[compared], labels[compared]))

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from shgae.analysis.effects import UNTOUCHED, BySkips, ReplacementEffects, Tally
-from shgae.analysis.latent import traversals
-from shgae.analysis.latent.report import BOTTLENECKS, Bottleneck, CodeUnit, Condition
-from shgae.analysis.latent.traversals import Scattered
+from shgae.analysis.latent import space
+from shgae.analysis.latent.report import BOTTLENECKS, STEPS, Bottleneck, CodeUnit, Condition
+from shgae.analysis.latent.space import Scattered
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
@@ -51,7 +51,7 @@ class DecodedPose:
 
 @dataclass(frozen=True, eq=False)
 class Traversal:
-    """One component, decoded at :data:`~shgae.analysis.latent.traversals.STEPS`."""
+    """One component, decoded at :data:`~shgae.analysis.latent.report.STEPS`."""
 
     component: int
     """Counted from 1."""
@@ -67,7 +67,7 @@ class Traversal:
     @property
     def moved(self) -> BySkips[float]:
         """How far decoded joints are apart between c = -2 and +2: mean over joints, as a share of the crop's side."""
-        first, last = (traversals.STEPS.index(c) for c in (-2.0, 2.0))
+        first, last = (STEPS.index(c) for c in (-2.0, 2.0))
 
         def share(one: DecodedPose) -> float:
             apart = np.linalg.norm(one.xy_crop[last] - one.xy_crop[first], axis=-1)
@@ -136,7 +136,7 @@ class Network:
         total = float(components.variances.sum())
         for number in which:
             self._execution.stop.raise_if_set("traversals", "the same command again", saved=False)
-            places = torch.from_numpy(traversals.places(components, number)).to(self._splicer.device)
+            places = torch.from_numpy(space.places(components, number)).to(self._splicer.device)
             if code is None:
                 bottlenecks = self._through_graft(places.view(len(places), -1, SIDE, SIDE))
             else:
@@ -145,7 +145,7 @@ class Network:
                 side: self.decode(rest, bottlenecks, on) for side, on in (("skips_on", True), ("skips_off", False))
             }
             variance = float(components.variances[number])
-            nearest = traversals.nearest(scattered, number)
+            nearest = space.nearest(scattered, number)
             found.append(Traversal(number + 1, variance**0.5, variance / total, decoded, nearest))
         return found
 

@@ -21,11 +21,13 @@ from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 
 Bottleneck = Literal["as it is", "training mean"]
 BOTTLENECKS: tuple[Bottleneck, ...] = get_args(Bottleneck)
+STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+"""Where a component is decoded: standard deviations along it, c of c * sqrt(eigenvalue)."""
 
 
 @dataclass(frozen=True)
 class Traversed:
-    """One component of a latent space, decoded from -3 to +3 standard deviations."""
+    """One component of a latent space, decoded at :data:`STEPS`."""
 
     component: int
     """Counted from 1."""

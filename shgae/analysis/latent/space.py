@@ -1,4 +1,4 @@
-"""Training people in the bottleneck and in the code: their principal components, and their clusters."""
+"""Training people in the bottleneck and in the code: principal components, clusters, and where traversals go."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
-from shgae.analysis.latent.traversals import Scattered
+from shgae.analysis.latent.report import STEPS
 from shgae.analysis.pca import Components, CovarianceSums, components_of
 from shgae.analysis.splicer import encoded
-from shgae.arrays import Floats32
+from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.activations import LARGEST, Activations, are_sound
 from shgae.data.datasets import in_chunks
 from shgae.errors import Refused
@@ -26,6 +26,35 @@ KEPT = 50
 NEAREST = 12
 """People of a cluster that are named, the nearest to its centre."""
 _ROWS = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Scattered:
+    """Where N people lie in a latent space of D dimensions, as far as traversals ask."""
+
+    components: Components
+    coefficients: Floats32
+    """(N, m) along the first m components."""
+    squares: Floats
+    """(N,) squared distance from the mean."""
+
+
+def places(components: Components, component: int) -> Floats32:
+    """Where a traversal of one component, counted from 0, goes: (len(STEPS), D), the mean itself at c = 0."""
+    deviation = np.sqrt(components.variances[component])
+    line = np.asarray(STEPS)[:, None] * deviation * components.directions[component].astype(np.float64)
+    found: Floats32 = (components.mean + line).astype(np.float32)
+    return found
+
+
+def nearest(scattered: Scattered, component: int) -> Ints:
+    """The person nearest to each place of a traversal, in all D dimensions: (len(STEPS),) rows.
+
+    |x - mean - t d|^2 = |x - mean|^2 - 2 t (x - mean) d + t^2, so the coefficient along d is enough.
+    """
+    t = np.asarray(STEPS) * np.sqrt(scattered.components.variances[component])
+    along = scattered.coefficients[:, component].astype(np.float64)
+    return np.array([int(np.argmin(scattered.squares - 2 * step * along)) for step in t])
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from shgae.analysis import replacements
@@ -17,29 +15,17 @@ from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport, needed_of, taken_out_of
 from shgae.analysis.replacements import Projection
-from shgae.analysis.site import Site
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
-from shgae.data.datasets import PoseBatch
-from shgae.execution import Execution
+from shgae.data.datasets import Rows
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import Interval
-from shgae.models.autoencoder import Autoencoder
-from shgae.models.hourglass import StackState
-from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import LoadedAutoencoder
 from shgae.option_lists import component_numbers
 from shgae.recipes import RateConfig
-
-
-class RatedCode(NamedTuple):
-    """The autoencoder that is a point on the curve."""
-
-    module: Autoencoder
-    spec: AutoencoderSpec
 
 
 def ranks(text: str, size: int) -> tuple[int, ...]:
@@ -47,46 +33,34 @@ def ranks(text: str, size: int) -> tuple[int, ...]:
     return tuple(sorted({min(number, size) for number in component_numbers(text)}))
 
 
-def rated_code(site: Site, given: LoadedAutoencoder | None) -> RatedCode | None:
-    """The autoencoder that is the point on the curve: the site's own, or else the given one; None without any."""
-    spec = site.loaded.spec.autoencoder(site.stack)
-    if site.own is None or spec is None:
-        return RatedCode(given.module, given.spec) if given else None
-    return RatedCode(site.own, spec)
-
-
+@dataclass(frozen=True, eq=False)
 class RateCurve:
     """One curve at work."""
 
-    def __init__(
-        self,
-        site: Site,
-        code: RatedCode | None,
-        sources: tuple[Artifact, Artifact],
-        ks: tuple[int, ...],
-        config: RateConfig,
-        device: torch.device,
-        execution: Execution,
-        given: Mapping[str, GivenReconstruction],
-    ) -> None:
-        self._given = given
-        self._site, self._code, self._ks, self._config = site, code, ks, config
-        self._prepared, self._source = sources
-        self._execution, self._device = execution, device
-        self._crops = Crops(self._prepared, config.split, config.limit)
-        self._splicer = Splicer(site, device, config.precision, config.batch_size, execution)
+    splicer: Splicer
+    code: LoadedAutoencoder | None
+    """The autoencoder that is a point on the curve."""
+    crops: Crops
+    """Of the split that is scored."""
+    data: Artifact
+    activations: Artifact
+    ks: tuple[int, ...]
+    """Ranks to try."""
+    config: RateConfig
+    given: Mapping[str, GivenReconstruction]
 
     def report(self) -> RateReport:
-        """Does everything."""
-        rows = training_rows(self._source, self._site, self._config.limit)
+        """Runs the network and computes the curve; raises :class:`Refused` for numbers that are not finite."""
+        splicer, site = self.splicer, self.splicer.site
+        rows = training_rows(self.activations, site, self.config.limit)
         mean = rows.mean()
-        components = components_of(mean, rows.read, len(rows), self._execution)
-        ks, code, rank = self._ks, self._code, components.rank
-        names = [*(["ae"] if code else []), *self._given]
+        components = components_of(mean, rows.read, len(rows), splicer.execution)
+        ks, code, rank = self.ks, self.code, components.rank
+        names = [*(["ae"] if code else []), *self.given]
         seen = _Seen(components, mean, names)
-        projection = Projection(components, self._device)
+        projection = Projection(components, splicer.device)
         passes = self._passes(projection, ks, seen)
-        photos, seed = self._crops.photos, self._config.seed
+        photos, seed = self.crops.photos, self.config.seed
         sides = passes.effects(seed)
         equal = self._equal(names, sides, ks, rank)
         if dense := dense_ranks(ks, [found for one in equal.values() for found in one.values()]):
@@ -103,14 +77,14 @@ class RateCurve:
         mine = point("ae", code.spec.code_size, seen.fvu("ae")) if code else None
         fewest = {name: seen.equal_fvu(name, rank, photos, seed) for name in equal}
         return RateReport(
-            model=self._site.loaded.artifact.id,
-            data=self._prepared.id,
-            activations=self._source.id,
-            split=self._config.split,
-            persons=len(self._crops),
-            photos=len(np.unique(self._crops.photos)),
-            stack=self._site.stack,
-            tuned=self._site.is_tuned,
+            model=site.loaded.artifact.id,
+            data=self.data.id,
+            activations=self.activations.id,
+            split=self.config.split,
+            persons=len(self.crops),
+            photos=len(np.unique(self.crops.photos)),
+            stack=site.stack,
+            tuned=site.is_tuned,
             trained_on=len(rows),
             rank=rank,
             points=points,
@@ -118,7 +92,7 @@ class RateCurve:
             autoencoder=mine,
             equal_fvu=fewest.get("ae"),
             equal_pck=equal.get("ae", {}),
-            taken_out=taken_out_of(mine, self._site.is_tuned, sides["skips_on"].photos),
+            taken_out=taken_out_of(mine, site.is_tuned, sides["skips_on"].photos),
             needed=needed_of(points, rank, sides["skips_on"].photos) if mine is None else None,
             given={
                 name: GivenPoint(
@@ -130,7 +104,7 @@ class RateCurve:
                     fewest.get(name),
                     equal.get(name, {}),
                 )
-                for name, one in self._given.items()
+                for name, one in self.given.items()
             },
         )
 
@@ -138,7 +112,7 @@ class RateCurve:
         self, names: Sequence[str], sides: Mapping[str, ReplacementEffects], ks: tuple[int, ...], rank: int
     ) -> dict[str, dict[str, EqualRank]]:
         """Of each name, skips on and skips off; of nothing in a tuned trunk, where there is no curve."""
-        if self._site.is_tuned:
+        if self.splicer.site.is_tuned:
             return {}
         return {name: {way: equal_pck(side, ks, name, rank) for way, side in sides.items()} for name in names}
 
@@ -146,30 +120,28 @@ class RateCurve:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder, for what was given and
         for the bottleneck as it is."""
         others = [] if again else [UNTOUCHED, *seen.names]
-        passes = Passes(self._splicer, self._crops, [*others, *map(str, ks)])
-        what = "more components" if again else "components"
-        for batch, descent in self._splicer.descents(self._crops, what):
-            with torch.inference_mode():
-                instead = self._projected(descent, projection, ks, seen, again)
-                before = iter(()) if again else self._others(batch, descent, seen)
-                passes.add(batch, descent, itertools.chain(before, instead))
-        return passes
 
-    def _others(self, batch: PoseBatch, descent: StackState, seen: _Seen) -> Iterator[tuple[str, Tensor]]:
-        x = descent.bottleneck
+        def instead(x: Tensor, rows: Rows) -> Iterator[tuple[str, Tensor]]:
+            if not again:
+                yield from self._others(x, rows, seen)
+            yield from self._projected(x, projection, ks, seen, again)
+
+        what = "more components" if again else "components"
+        return self.splicer.passes(self.crops, what, [*others, *map(str, ks)], instead)
+
+    def _others(self, x: Tensor, rows: Rows, seen: _Seen) -> Iterator[tuple[str, Tensor]]:
         yield UNTOUCHED, x
-        instead = {"ae": self._splicer.through(self._code.module)} if self._code is not None else {}
-        instead |= {name: replacements.given(one.read) for name, one in self._given.items()}
+        instead = {"ae": self.splicer.through(self.code.module)} if self.code is not None else {}
+        instead |= {name: replacements.given(one.read) for name, one in self.given.items()}
         for name, replace in instead.items():
-            rebuilt = replace(x, batch.rows)
+            rebuilt = replace(x, rows)
             seen.add_rebuilt(name, x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
             yield name, rebuilt
 
     @staticmethod
     def _projected(
-        descent: StackState, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool
+        x: Tensor, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool
     ) -> Iterator[tuple[str, Tensor]]:
-        x = descent.bottleneck
         coefficients = projection.coefficients(x)
         seen.keep(coefficients.cpu().numpy(), ks)
         if not again:

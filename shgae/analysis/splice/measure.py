@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from shgae.analysis import replacements
 from shgae.analysis.effects import UNTOUCHED, fvu_intervals
@@ -17,13 +19,13 @@ from shgae.analysis.site import Site
 from shgae.analysis.splice.checks import check
 from shgae.analysis.splice.code_health import code_health
 from shgae.analysis.splice.report import Check, Replaced, SpliceReport, side_of
-from shgae.analysis.splicer import Passes, Splicer
+from shgae.analysis.splicer import Splicer
 from shgae.arrays import Floats, Floats32
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
-from shgae.data.datasets import in_chunks, load_pose_batch
-from shgae.execution import Execution, Progress
+from shgae.data.datasets import Rows, in_chunks, load_pose_batch
+from shgae.execution import Progress
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.specs import AutoencoderSpec
@@ -49,109 +51,106 @@ class Codes(NamedTuple):
 def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress) -> Codes:
     """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one
     (``--ae``), which is the one from before where the site has its own."""
-    if site.own is not None:
-        codes = {"ae": site.own}
-        if given is not None:
-            codes["old-ae"] = given.module
-        elif site.is_tuned and (before := before_tuning(site, progress)):
-            codes["old-ae"] = before
-        return Codes(codes, site.loaded.spec.autoencoder(site.stack))
-    if given is None:
+    asked = site.asked_about(given)
+    if asked is None:
         spec = site.loaded.spec
         grafted = [str(stack) for stack in range(spec.stacks) if spec.autoencoder(stack)]
         which = f"--stack {' or '.join(grafted)}" if grafted else "--ae"
         progress.note(f"note: stack {site.stack} carries no autoencoder; with {which} there is one to compare")
         return Codes({}, None)
-    return Codes({"ae": given.module}, given.spec)
+    codes = {"ae": asked.module}
+    if asked is not given and given is not None:
+        codes["old-ae"] = given.module
+    elif site.is_tuned and given is None and (before := before_tuning(site, progress)):
+        codes["old-ae"] = before
+    return Codes(codes, asked.spec)
 
 
+@dataclass(frozen=True, eq=False)
 class Splice:
     """One splice at work."""
 
-    def __init__(
-        self,
-        site: Site,
-        codes: Codes,
-        prepared: Artifact,
-        source: Artifact | None,
-        config: SpliceConfig,
-        device: torch.device,
-        execution: Execution,
-        given: Mapping[str, GivenReconstruction],
-    ) -> None:
-        self._site, self._prepared, self._source, self._given = site, prepared, source, given
-        self._config, self._execution = config, execution
-        self._crops = Crops(prepared, config.split, config.limit)
-        self._splicer = Splicer(site, device, config.precision, config.batch_size, execution)
-        self._device, self._codes, self._spec = device, codes.modules, codes.spec
+    splicer: Splicer
+    codes: Codes
+    crops: Crops
+    """Of the split that is scored."""
+    data: Artifact
+    activations: Artifact | None
+    config: SpliceConfig
+    given: Mapping[str, GivenReconstruction]
 
     def report(self) -> SpliceReport:
-        """Does everything."""
+        """Runs the network and scores every replacement; raises :class:`Refused` for numbers that are not finite."""
+        splicer, site = self.splicer, self.splicer.site
         mean, components, training = self._training()
-        crops, codes = self._crops, self._codes
+        crops, codes = self.crops, self.codes.modules
         varies = bool(components.variances.any())
-        bottlenecks = self._splicer.bottlenecks(crops, f"bottlenecks of {self._config.split}")
+        bottlenecks = splicer.bottlenecks(crops, f"bottlenecks of {self.config.split}")
         offered = self._offered(mean, components, bottlenecks)
-        passes = self._passes({name: replace for name, (replace, _) in offered.items()})
-        compared = passes.effects(self._config.seed).values()
-        sides = [side_of(side, list(offered), self._site.is_tuned, tuple(self._given)) for side in compared]
+
+        def instead(x: Tensor, rows: Rows) -> Iterator[tuple[str, Tensor]]:
+            return ((name, replace(x, rows)) for name, (replace, _) in offered.items())
+
+        passes = splicer.passes(crops, "replacements", offered, instead)
+        compared = passes.effects(self.config.seed).values()
+        sides = [side_of(side, list(offered), site.is_tuned, tuple(self.given)) for side in compared]
         distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
         errors = {name: one.by_person()[0] for name, one in distances.items()}
         spread = distances[UNTOUCHED].by_person()[1]
-        intervals = fvu_intervals(errors, spread, crops.photos, self._config.seed)
-        hashes = {name: one.sha256 for name, one in self._given.items()}
+        intervals = fvu_intervals(errors, spread, crops.photos, self.config.seed)
+        hashes = {name: one.sha256 for name, one in self.given.items()}
         replaced = tuple(
             Replaced(name, meaning, distances[name].result(), intervals[name], hashes.get(name))
             for name, (_, meaning) in offered.items()
         )
         return SpliceReport(
-            model=self._site.loaded.artifact.id,
-            data=self._prepared.id,
-            split=self._config.split,
+            model=site.loaded.artifact.id,
+            data=self.data.id,
+            split=self.config.split,
             persons=len(crops),
             photos=len(np.unique(crops.photos)),
-            stack=self._site.stack,
-            tuned=self._site.is_tuned,
+            stack=site.stack,
+            tuned=site.is_tuned,
             training=training,
             bottleneck_effective_dimension=components.effective_dimension if varies else None,
             bottleneck_components_95=components.count_for(0.95) if varies else None,
             replacements=replaced,
             skips_on=sides[0],
             skips_off=sides[1],
-            code=code_health(self._splicer.codes(codes["ae"], bottlenecks)) if "ae" in codes else None,
+            code=code_health(splicer.codes(codes["ae"], bottlenecks)) if "ae" in codes else None,
             checks=self._checks(),
         )
 
     def _training(self) -> tuple[Floats, Components, str]:
         """The training mean (C, 4, 4), the principal components, and their owner in words."""
-        if self._source is not None:
-            rows = training_rows(self._source, self._site, self._config.limit)
+        if self.activations is not None:
+            rows = training_rows(self.activations, self.splicer.site, self.config.limit)
             mean = rows.mean()
-            what = f"{counted_people(len(rows), 'training')} of {self._source.path} ({self._source.short_id})"
-            return mean, components_of(mean, rows.read, len(rows), self._execution), what
-        crops = Crops(self._prepared, "train", self._config.limit)
-        tensors = self._splicer.bottlenecks(crops, "bottlenecks of train")
+            what = f"{counted_people(len(rows), 'training')} of {self.activations.path} ({self.activations.short_id})"
+            return mean, components_of(mean, rows.read, len(rows), self.splicer.execution), what
+        crops = Crops(self.data, "train", self.config.limit)
+        tensors = self.splicer.bottlenecks(crops, "bottlenecks of train")
         mean = tensors.mean(0, dtype=np.float64)
         what = f"{counted_people(len(crops), 'training')}, in a pass of its own"
-        return mean, components_of(mean, lambda part: tensors[part], len(crops), self._execution), what
+        return mean, components_of(mean, lambda part: tensors[part], len(crops), self.splicer.execution), what
 
     def _offered(
         self, mean: Floats, components: Components, bottlenecks: Floats32
     ) -> dict[str, tuple[Replacement, str]]:
         """Every replacement by name, and what it is."""
-        splicer, seed = self._splicer, self._config.seed
+        splicer, site, seed = self.splicer, self.splicer.site, self.config.seed
         untouched = "the bottleneck as it is"
-        if self._site.own is not None:
-            untouched += ": the autoencoder taken out" + (" of the tuned trunk" if self._site.is_tuned else "")
+        if site.own is not None:
+            untouched += ": the autoencoder taken out" + (" of the tuned trunk" if site.is_tuned else "")
         offered: dict[str, tuple[Replacement, str]] = {UNTOUCHED: (replacements.identity, untouched)}
         meanings = {"ae": "the autoencoder", "old-ae": "the autoencoder from before fine-tuning, in the tuned trunk"}
-        for name, code in self._codes.items():
+        for name, code in self.codes.modules.items():
             offered[name] = (splicer.through(code), meanings[name])
-        for name, one in self._given.items():
+        for name, one in self.given.items():
             offered[name] = (replacements.given(one.read), f"given in {one.path.name}")
-        spec = self._spec
+        spec = self.codes.spec
         count = min(spec.code_size if spec else _COMPONENTS, components.rank)
-        projected = replacements.rank(Projection(components, self._device), count)
+        projected = replacements.rank(Projection(components, splicer.device), count)
         offered[f"pca-{count}"] = (projected, f"the first {count} principal components of the training bottlenecks")
         if spec is not None:
             untrained = build_autoencoder(spec, seed=seed)
@@ -162,26 +161,18 @@ class Splice:
         offered["zero"] = (replacements.zero, "zeros")
         return offered
 
-    def _passes(self, offered: dict[str, Replacement]) -> Passes:
-        """One way down a batch, and a way up for each replacement, with skips and without."""
-        passes = Passes(self._splicer, self._crops, offered)
-        for batch, descent in self._splicer.descents(self._crops, "replacements"):
-            with torch.inference_mode():
-                instead = ((name, replace(descent.bottleneck, batch.rows)) for name, replace in offered.items())
-                passes.add(batch, descent, instead)
-        return passes
-
     def _distance(self, replace: Replacement, bottlenecks: Floats32, mean: Floats) -> FidelitySums:
         sums = FidelitySums(mean)
-        for rows in in_chunks(np.arange(len(bottlenecks)), self._config.batch_size):
+        for rows in in_chunks(np.arange(len(bottlenecks)), self.config.batch_size):
             with torch.inference_mode():
-                instead = replace(torch.from_numpy(bottlenecks[rows]).to(self._device), rows)
+                instead = replace(torch.from_numpy(bottlenecks[rows]).to(self.splicer.device), rows)
             sums.add(bottlenecks[rows], instead.float().cpu().numpy())
         return sums
 
     def _checks(self) -> tuple[Check, ...]:
-        spec = self._spec or AutoencoderSpec(width=self._site.loaded.spec.width)
-        tried = self._codes.get("ae") or build_autoencoder(spec, seed=self._config.seed)
-        rows = np.arange(min(_CHECKED, len(self._crops)))
-        images = self._splicer.images(load_pose_batch(self._crops, rows).to(self._device))
-        return check(self._splicer.module, self._site.stack, images, tried.to(self._device).eval())
+        splicer = self.splicer
+        spec = self.codes.spec or AutoencoderSpec(width=splicer.site.loaded.spec.width)
+        tried = self.codes.modules.get("ae") or build_autoencoder(spec, seed=self.config.seed)
+        rows = np.arange(min(_CHECKED, len(self.crops)))
+        images = splicer.images(load_pose_batch(self.crops, rows).to(splicer.device))
+        return check(splicer.module, splicer.site.stack, images, tried.to(splicer.device).eval())

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from shgae.analysis.changes import turned
 from shgae.analysis.phrases import change_sentence, name_of, per_cent, points
-from shgae.analysis.splice.report import SpliceReport
-from shgae.analysis.splice.verdicts import Cost, CostVerdict
+from shgae.analysis.splice.report import Cost, CostVerdict, SpliceReport
 
 _COST = "With {side}, replacing the bottleneck by the training mean costs {cost} of PCK"
 _COSTS: Mapping[CostVerdict, str] = {

@@ -44,9 +44,13 @@ def analyze(
 
     Does the parts that the inputs allow and says what the others need.
     """
-    from shgae.cli.tables import analysis_tables
+    from rich.text import Text
+
+    from shgae.reporting.latent import analysis_tables
     from shgae.stages import analyze as stage
 
     result = stage.run(inputs, output, config, execution)
     then = typed("report", output, "-o", free(Path("report.html")))
-    return Outcome(result.to_json(), analysis_tables(result.report), then)
+    left_out = [f"left out: {part}, {why}" for part, why in result.report.left_out.items()]
+    said = Text("\n".join([*result.says, *left_out]))
+    return Outcome(result.to_json(), [*analysis_tables(result.report), said], then)

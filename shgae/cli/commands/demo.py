@@ -33,12 +33,14 @@ def demo(
     """Runs the whole method on drawn people: minutes on two CPU cores."""
     from rich.text import Text
 
-    from shgae.cli.table_layout import FittedTable
     from shgae.experiments import demo as stage
     from shgae.reporting.evaluation import pck_table
 
     result = stage.run(output, execution, seed=seed)
     caution = "The finetuned graft also trained longer: this table cannot say what the autoencoder itself gave."
-    table = FittedTable(pck_table(result.evaluation.report))
     pictures = [f"picture: {path}" for path in result.pictures]
-    return Outcome(result.to_json(), [table, Text(caution), *pictures], typed("info", output / "finetuned"))
+    return Outcome(
+        result.to_json(),
+        [pck_table(result.evaluation.report), Text(caution), *pictures],
+        typed("info", output / "finetuned"),
+    )

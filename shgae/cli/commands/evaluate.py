@@ -43,11 +43,10 @@ def evaluate(
     per_joint: Annotated[bool, typer.Option("--per-joint", help="Tables of every joint too.")] = False,
 ) -> Outcome:
     """Scores models on one split: the original study's PCK and published metrics, with intervals, and every pair."""
-    from shgae.cli.table_layout import FittedTable
     from shgae.reporting.evaluation import joint_tables, main_tables
     from shgae.stages import evaluate as stage
 
     result = stage.run(models, data, output, config, execution, sigmas, official)
     grids = main_tables(result.report) + (joint_tables(result.report) if per_joint else [])
     then = typed("plot", output, "-o", beside(output, f"{output.name}-figures")) if output else ""
-    return Outcome(result.to_json(), [FittedTable(grid) for grid in grids], then)
+    return Outcome(result.to_json(), grids, then)

@@ -20,12 +20,7 @@ from shgae.recipes import AutoencoderConfig
     """,
     running=("device", "nproc", "deterministic", "workers", "compile", "cuda_graphs", "resume", "tensorboard", "force"),
 )
-def pretrain_ae(
-    activations: Activations,
-    output: Output,
-    config: AutoencoderConfig,
-    execution: Execution,
-) -> Outcome:
+def pretrain_ae(activations: Activations, output: Output, config: AutoencoderConfig, execution: Execution) -> Outcome:
     """Trains the autoencoder on stored bottlenecks."""
     from shgae.cli.tables import autoencoder_tables
     from shgae.stages import pretrain_ae as stage

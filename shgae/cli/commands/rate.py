@@ -45,9 +45,11 @@ def rate(
 
     The autoencoder is a point on that curve: how many components do what its code does?
     """
-    from shgae.cli.tables import rate_tables
+    from rich.text import Text
+
+    from shgae.reporting.rate import rate_table
     from shgae.stages import rate as stage
 
     result = stage.run(model, activations, data, output, config, execution, autoencoder, by_name(given))
     then = typed("plot", output, "-o", beside(output, f"{output.name}-figures")) if output else ""
-    return Outcome(result.to_json(), rate_tables(result.report), then)
+    return Outcome(result.to_json(), [rate_table(result.report), Text("\n".join(result.says))], then)

@@ -48,8 +48,12 @@ def splice(
 
     With the stack's skips on and off: how much of the PCK that the training mean costs the autoencoder recovers.
     """
-    from shgae.cli.tables import splice_tables
+    from rich.text import Text
+
+    from shgae.reporting.splice import code_lines, splice_tables
     from shgae.stages import splice as stage
 
     result = stage.run(model, data, output, config, execution, autoencoder, activations, by_name(given))
-    return Outcome(result.to_json(), splice_tables(result.report), typed("verify", output) if output else "")
+    *tables, checks = splice_tables(result.report)
+    code, said = Text(code_lines(result.report)), Text("\n".join(result.says))
+    return Outcome(result.to_json(), [*tables, code, checks, said], typed("verify", output) if output else "")

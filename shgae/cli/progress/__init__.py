@@ -1,2 +1,1 @@
-"""Progress on a terminal (screen) and in a file (lines), by what both keep (tracked), with the time left (eta) and the
-numbers of epochs (epochs)."""
+"""Progress on a terminal (screen) and in a file (lines), by what both keep (tracked), with the time left (eta)."""

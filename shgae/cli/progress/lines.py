@@ -6,20 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from shgae.cli.progress.epochs import epoch_line
-from shgae.cli.progress.tracked import Tracked
+from shgae.cli.progress.tracked import Tracked, epoch_line
 from shgae.errors import printable
+
+_FIRST, _EVERY = 3.0, 10.0
+"""Seconds until a task has its first line, and between two."""
 
 
 class Lines(Tracked):
     """Progress for logs and pipes: notes, and of a long task a line soon after it began, then every ten seconds."""
 
-    def __init__(
-        self, stream: TextIO, clock: Callable[[], float] = time.monotonic, *, first: float = 3.0, every: float = 10.0
-    ) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(clock)
         self._stream: TextIO | None = stream
-        self._first, self._every = first, every
         self._spoke = 0.0
         self._told: int | None = None
 
@@ -33,7 +32,7 @@ class Lines(Tracked):
             return
         now = self._clock()
         self._task.advance(amount, facts)
-        wait = self._every if self._told else self._first
+        wait = _EVERY if self._told else _FIRST
         if now - self._spoke >= wait and (self._told or self._task.done < self._task.total):
             self._spoke, self._told = now, self._task.done
             self.note(self._task.line())

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from shgae.cli.progress.epochs import NAMES, SCALES, SCORES, epoch_line
 from shgae.cli.progress.eta import Task
-from shgae.cli.progress.tracked import Tracked
+from shgae.cli.progress.tracked import NAMES, SCALES, SCORES, Tracked, epoch_line
 from shgae.errors import printable
 from shgae.wording import duration
 

@@ -1,4 +1,5 @@
-"""What progress on a terminal and in a file have in common: the task, the training around it, notes said once."""
+"""What progress on a terminal and in a file have in common: the task, the training around it, its epochs, notes said
+once."""
 
 from __future__ import annotations
 
@@ -7,6 +8,19 @@ from typing import Any
 
 from shgae.cli.progress.eta import Pace, Task
 from shgae.execution import Progress
+
+NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "val PCK %", "val_fvu": "FVU"}
+"""What is shown of a history; PCK in per cent."""
+SCORES = ("val_pck", "val_fvu")
+"""Those by which the best epoch is found."""
+SCALES = {"val_pck": 100.0}
+
+
+def epoch_line(row: Mapping[str, Any], of: int, best: bool) -> str:
+    """A history row on one line."""
+    shown = {name: SCALES.get(name, 1.0) * value for name, value in row.items() if name != "epoch"}
+    numbers = "  ".join(f"{NAMES.get(name, name.replace('_', ' '))} {value:.4g}" for name, value in shown.items())
+    return f"epoch {row['epoch']}/{of}  {numbers}{'  best' if best else ''}"
 
 
 class Tracked(Progress):

@@ -22,13 +22,11 @@ _MOST_ROWS = 1_000_000
 def read_arrays(
     source: Source, numbers: Mapping[str, tuple[int, ...]], texts: Sequence[str], fix: str
 ) -> dict[str, Array]:
-    """Arrays of equally many rows out of an HDF5 file.
+    """Arrays of equally many rows out of an HDF5 file; ``fix`` says in an error which file is wanted.
 
     Args:
-        source: the file.
         numbers: names of arrays of numbers, with the shape of a row; they come as float64.
         texts: names of arrays of texts, or of their letters' codes; they come as they are.
-        fix: which file is wanted, for the error.
 
     Raises:
         Refused: h5py is not installed, the file is missing, or no readable HDF5.

@@ -24,12 +24,7 @@ def draw_backdrop(rng: np.random.Generator, size: tuple[int, int]) -> Image.Imag
 
 
 def draw_obstacle(rng: np.random.Generator, around: Box, size: tuple[int, int]) -> list[tuple[Polygon, Colour]]:
-    """Draws a thing that stands in front of somebody.
-
-    Args:
-        rng: source of kind, place and colour.
-        around: x0, y0, x1, y1 of the person to stand in front of.
-        size: width and height of the canvas.
+    """Draws a thing that stands in front of the person ``around``: x0, y0, x1, y1 on a canvas of ``size``.
 
     Returns:
         Polygons and their colours, in painting order.

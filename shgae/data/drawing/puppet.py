@@ -18,14 +18,7 @@ from shgae.skeleton import COCO_PERSON
 Colour = tuple[int, int, int]
 
 _SKINS: tuple[Colour, ...] = ((250, 218, 192), (233, 188, 152), (205, 152, 112), (160, 108, 74), (108, 70, 48))
-_HAIRS: tuple[Colour, ...] = (
-    (34, 28, 26),
-    (72, 46, 30),
-    (128, 82, 44),
-    (206, 168, 96),
-    (168, 74, 38),
-    (150, 148, 146),
-)
+_HAIRS: tuple[Colour, ...] = ((34, 28, 26), (72, 46, 30), (128, 82, 44), (206, 168, 96), (168, 74, 38), (150, 148, 146))
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,6 @@ class BodyPart:
     discs: Floats
     """(D, 3): x, y and radius of the discs that it is the hull of, photo pixels."""
     colour: Colour
-    """Its RGB."""
     depth: float
     """Nearness to the viewer: greater is painted later."""
     shows: frozenset[str] = frozenset()
@@ -102,7 +94,6 @@ class _Body:
 
 
 def draw_look(rng: np.random.Generator) -> PuppetLook:
-    """Draws how a person looks."""
     skin = np.array(_SKINS[rng.integers(len(_SKINS))]) + rng.integers(-8, 9)
     shirt, trousers, shoes, trim = (_cloth(rng) for _ in range(4))
     return PuppetLook(

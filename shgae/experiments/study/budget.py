@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import HISTORY
@@ -28,20 +27,15 @@ def check_budget(study: Study) -> Budget:
     """
     data = open_artifact(study.data, "data", verify=False)
     people = min(study.config.limit or data.facts["splits"]["train"], data.facts["splits"]["train"])
-    first: tuple[Mapping[str, Any], Path] | None = None
     # Arms without options of their own first: what these were given is what all arms share.
-    for arm in sorted((*study.arms, *study.repetitions), key=lambda name: bool(arms.arm_of(name).own)):
-        for seed in study.seeds_of(arm):
-            path = study.finetuned(arm, seed)
-            given = _given(open_artifact(path, "hourglass"))
-            first = first or (given, path)
-            changed = differences(given, _due(study, arm, seed, first[0]))
-            if changed:
-                why = f"it was not given what {first[1]} was ({'; '.join(changed)})"
-                raise Refused("budget", path, why, _FIX)
-    if first is None:
-        raise ValueError("a study has an arm and a seed")
-    due = first[0]
+    by_arm = sorted((*study.arms, *study.repetitions), key=lambda name: bool(arms.arm_of(name).own))
+    runs = [(arm, seed) for arm in by_arm for seed in study.seeds_of(arm)]
+    networks = [open_artifact(study.finetuned(arm, seed), "hourglass") for arm, seed in runs]
+    due = _given(networks[0])
+    for (arm, seed), network in zip(runs, networks, strict=True):
+        if changed := differences(_given(network), _due(study, arm, seed, due)):
+            why = f"it was not given what {networks[0].path} was ({'; '.join(changed)})"
+            raise Refused("budget", network.path, why, _FIX)
     return Budget(
         model=due["model"],
         data=due["data"],

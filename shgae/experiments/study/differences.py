@@ -18,7 +18,7 @@ from shgae.experiments.study.arms import COMPARED, Pair
 from shgae.experiments.study.scores import RunScores
 from shgae.metrics import seeds
 from shgae.metrics.bootstrap import PairedBootstrap, photo_sums
-from shgae.metrics.paired_tests import holm
+from shgae.metrics.comparison import holm
 from shgae.metrics.pck import GROUPS, ByGroup, Group
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
 from shgae.metrics.statistics import ALPHA, CONFIDENCE, RESAMPLES, ROUNDING, VERDICT_PHOTOS, PhotoEstimate, Verdict

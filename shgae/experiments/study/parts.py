@@ -31,7 +31,7 @@ from shgae.experiments.part import Part
 from shgae.experiments.study import arms, baselines, scores
 from shgae.models.specs import AutoencoderSpec
 from shgae.option_lists import ARMS, BASELINE, FULL, LETTERS, RANDOM, chosen_arms, code_sizes, size_of
-from shgae.recipes import EvaluateConfig, ExtractConfig, RateConfig, StudyConfig, as_json
+from shgae.recipes import EvaluateConfig, ExtractConfig, RateConfig, StudyConfig
 from shgae.stages import extract, finetune, graft, pretrain_ae, rate
 
 
@@ -127,6 +127,11 @@ class Study:
         return _known_as(self.output, BASELINE, "parent") / "scores"
 
     @property
+    def activations(self) -> Path:
+        """Where the baseline's bottlenecks lie."""
+        return self.output / "activations"
+
+    @property
     def rate(self) -> Path:
         """Where the curve over principal components lies."""
         return self.output / "rate"
@@ -163,16 +168,14 @@ class Study:
             if kind == "pretrained":
                 yield self._pretrained(arm, seed)
             yield self._graft(arm, seed, model)
-        output, config = self.finetuned(arm, seed), arms.finetuning(arm, self.config, seed)
-        label = ARMS.get(arm, ARMS[FULL])
-        yield Part(
+        yield Part.by(
+            finetune.run,
+            {"model": model, "data": self.data},
+            self.finetuned(arm, seed),
+            arms.finetuning(arm, self.config, seed),
             step="finetune",
-            what=f"fine-tuning ({label})",
-            path=output,
+            what=f"fine-tuning ({ARMS.get(arm, ARMS[FULL])})",
             kind="hourglass",
-            config=as_json(config),
-            parents={"model": model, "data": self.data},
-            run=lambda how: finetune.run(model, self.data, output, config, how),
             arm=arm,
             place=self._named(arm, seed),
         )
@@ -190,43 +193,38 @@ class Study:
             yield self._rate()
 
     def _activations(self) -> Part:
-        output = self.output / "activations"
-        config = ExtractConfig(precision=self.config.precision, limit=self.config.limit)
-        return Part(
+        return Part.by(
+            extract.run,
+            {"model": self.model, "data": self.data},
+            self.activations,
+            ExtractConfig(precision=self.config.precision, limit=self.config.limit),
             step="extract",
             what="the baseline's bottlenecks, for all seeds",
-            path=output,
             kind="activations",
-            config=as_json(config),
-            parents={"model": self.model, "data": self.data},
-            run=lambda how: extract.run(self.model, self.data, output, config, how),
         )
 
     def _linear(self) -> Part:
         output, size = self.output / "linear", self.config.code_size
-        activations = self.output / "activations"
         return Part(
             step="linear",
             what=f"the first {size} principal components of the bottlenecks",
             path=output,
             kind="autoencoder",
             config=baselines.linear_config(size),
-            parents={"activations": activations},
-            run=lambda how: baselines.linear(activations, output, size, how),
+            parents={"activations": self.activations},
+            run=lambda how: baselines.linear(self.activations, output, size, how),
             arm="pca",
         )
 
     def _pretrained(self, arm: str, seed: int) -> Part:
-        output, config = self._autoencoder(arm, seed), arms.pretraining(arm, self.config, seed, self.width)
-        activations = self.output / "activations"
-        return Part(
+        return Part.by(
+            pretrain_ae.run,
+            {"activations": self.activations},
+            self._autoencoder(arm, seed),
+            arms.pretraining(arm, self.config, seed, self.width),
             step="pretrain",
             what="pre-training the autoencoder",
-            path=output,
             kind="autoencoder",
-            config=as_json(config),
-            parents={"activations": activations},
-            run=lambda how: pretrain_ae.run(activations, output, config, how),
             arm=arm if arms.has_own_autoencoder(arm) else "",
             place=self._named(arm, seed),
         )
@@ -267,35 +265,33 @@ class Study:
         )
 
     def _score(self, arm: str, place: str, model: Path, output: Path) -> Part:
-        config = EvaluateConfig(split=self.split, precision=self.config.precision, limit=self.config.limit)
-        return Part(
+        return Part.by(
+            scores.run,
+            {"model": model, "data": self.data},
+            output,
+            EvaluateConfig(split=self.split, precision=self.config.precision, limit=self.config.limit),
             step="score",
             what=f"scoring on the {self.split} split" + (", before fine-tuning" if model.name == "grafted" else ""),
-            path=output,
             kind="evaluation",
-            config=as_json(config),
-            parents={"data": self.data, "model": model},
-            run=lambda how: scores.run(model, self.data, output, config, how),
             arm=arm,
             place=place,
         )
 
     def _rate(self) -> Part:
-        activations = self.output / "activations"
         config = RateConfig(
             components=",".join(map(str, self.code_sizes)),
             split=self.split,
             precision=self.config.precision,
             limit=self.config.limit,
         )
-        return Part(
+        return Part.by(
+            rate.run,
+            {"model": self.model, "activations": self.activations, "data": self.data},
+            self.rate,
+            config,
             step="rate",
             what="PCK against the number of principal components",
-            path=self.rate,
             kind="rate",
-            config=as_json(config),
-            parents={"model": self.model, "activations": activations, "data": self.data},
-            run=lambda how: rate.run(self.model, activations, self.data, self.rate, config, how),
         )
 
     def _named(self, arm: str, seed: int) -> str:

@@ -13,7 +13,7 @@ from shgae.artifacts.crops import PeopleTable, photos_of, read_people
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, PLAN, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tables import as_read, read_json, write_json
+from shgae.artifacts.tables import as_read, read_json
 from shgae.evaluation.study_registration import plan_bytes
 from shgae.evaluation.study_report import (
     COSTS,
@@ -153,7 +153,7 @@ def write(study: Study, report: StudyReport, execution: Execution) -> Artifact:
         write_report(made, report, execution)
         if report.code_sizes:
             save_figure(sizes_figure(report, report.code_sizes), made.file(CODE_SIZES), stamp(execution))
-        write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(study, execution)))
+        made.write_json(COSTS, STUDY_COSTS.to_json(costs.measured(study, execution)))
         facts = {"split": report.split, "persons": report.persons, "arms": list(study.arms), "seeds": list(study.seeds)}
         facts |= {"verdict": report.verdict.value, "plan": study.plan.sha256}
         return made.commit(facts, volatile=(DIFFERENCES, CODE_SIZES, COSTS))

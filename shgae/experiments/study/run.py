@@ -233,7 +233,7 @@ def _registered(model: Path, data: Path, output: Path, config: StudyConfig, exec
 def _study(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Study:
     loaded = load_hourglass(model)
     prepared = open_artifact(data, "data", execution=execution)
-    check_fits(loaded.artifact.facts, prepared, model, execution.progress)
+    check_fits(loaded.artifact, prepared, execution.progress)
     _check_parent(loaded, model)
     if (output.exists() and not output.is_dir()) or has_manifest(output):
         raise Refused("output", output, "it is a file or a single artefact, a study is a folder of them", "another -o")

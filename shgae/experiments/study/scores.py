@@ -50,7 +50,7 @@ def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution
     """
     prepared = open_artifact(data, "data", only=(f"{config.split}/",), execution=execution)
     loaded = load_hourglass(model)
-    check_fits(loaded.artifact.facts, prepared, model, execution.progress)
+    check_fits(loaded.artifact, prepared, execution.progress)
     device, config = placed(config, execution, quiet=True)
     crops = Crops(prepared, config.split, config.limit)
     parents = {"data": prepared, "model": loaded.artifact}

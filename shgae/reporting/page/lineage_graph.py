@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 BOX_WIDTH, BOX_HEIGHT = 120, 46
 _COLUMN, _ROW, _MARGIN = 144, 66, 6
@@ -96,16 +97,12 @@ def _places(column: Mapping[str, int], routes: Mapping[tuple[str, str], Sequence
     row: dict[str, int] = {}
     for here in range(1 + max(where.values())):
         nodes = [node for node, place in where.items() if place == here]
-        wanted = {node: _mean([row[left] for left in before[node]]) for node in nodes}
+        wanted = {node: fmean([row[left] for left in before[node]] or [0]) for node in nodes}
         next_free = 0
         for node in sorted(nodes, key=lambda node: (wanted[node], node not in column)):
             row[node] = max(next_free, int(wanted[node]))
             next_free = row[node] + 1
     return {node: (where[node], row[node]) for node in where}
-
-
-def _mean(numbers: Sequence[int]) -> float:
-    return sum(numbers) / len(numbers) if numbers else 0.0
 
 
 def _corner(place: tuple[int, int]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from shgae.arrays import Floats
-from shgae.artifacts.crops import ALL_PEOPLE, Crops, photo_names, read_people
+from shgae.artifacts.crops import ALL_PEOPLE, Crops, photo_names
 from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
 from shgae.evaluation.extremes import ScoredPeople, extremes
@@ -69,33 +69,27 @@ def people_section(
     Raises:
         Refused: ``config.between`` names no two models of any evaluation, or a file of the data was changed.
     """
-    shown = [one for one in evaluations if one.has(REPORT)]
-    if not shown or not config.people:
+    if not config.people:
         return None
-    pairs = {one.anchor: _pair(one, config.between) for one in shown}
-    if not any(pairs.values()):
-        names = ", ".join(name for one in shown for name in _names(one))
+    shown = [(one, EVALUATION.read(one.artifact.open(REPORT))) for one in evaluations if one.has(REPORT)]
+    if not shown:
+        return None
+    pairs = [_pair(report, config.between) for _, report in shown]
+    if not any(pairs):
+        names = ", ".join(row.name for _, report in shown for row in report.models)
         fix = "two of these with a comma between, in that order"
         raise Refused("value", "--between", f"{config.between!r:.80} is not two of the models {names}", fix)
     parts: list[Section] = []
-    for one in shown:
-        if pair := pairs[one.anchor]:
+    for (one, report), pair in zip(shown, pairs, strict=True):
+        if pair:
             suffix = f", {one.name}" if len(shown) > 1 else ""
-            parts += _parts(one, pair, given, config.people, execution, suffix)
+            parts += _parts(one, report, pair, given, config.people, execution, suffix)
     return Section("people", "People", (Text(_EXTREMES, "caution"), Text(_LEGEND, "note")), tuple(parts))
 
 
-def _names(evaluation: Given) -> list[str]:
-    return [row.name for row in _read(evaluation).models]
-
-
-def _read(evaluation: Given) -> EvaluationReport:
-    return EVALUATION.read(evaluation.artifact.open(REPORT))
-
-
-def _pair(evaluation: Given, between: str) -> tuple[str, ...]:
+def _pair(report: EvaluationReport, between: str) -> tuple[str, ...]:
     """The names of the two models that are compared; of one model alone, its own; empty where they are not in it."""
-    names = _names(evaluation)
+    names = [row.name for row in report.models]
     if between == _FIRST_AND_LAST:
         return (names[0], names[-1]) if len(names) > 1 else (names[0],)
     # Not split at the comma: a name may hold one.
@@ -103,10 +97,15 @@ def _pair(evaluation: Given, between: str) -> tuple[str, ...]:
 
 
 def _parts(
-    evaluation: Given, pair: tuple[str, ...], given: Sequence[Given], count: int, execution: Execution, suffix: str
+    evaluation: Given,
+    report: EvaluationReport,
+    pair: tuple[str, ...],
+    given: Sequence[Given],
+    count: int,
+    execution: Execution,
+    suffix: str,
 ) -> list[Section]:
     """A part of the page for each sort of people."""
-    report = _read(evaluation)
     anchor = f"people-{evaluation.anchor}"
     data = locate(report.data, evaluation, given)
     if data is None:
@@ -136,9 +135,8 @@ def _open(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) -> 
     artifact = data.artifact
     crops = Crops(artifact, split, evaluation.artifact.config.get("limit"))
     skeleton = Skeleton.from_json(artifact.facts["skeleton"])
-    whole = read_people(artifact, split)
     files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]
-    found = [read_predictions(file, name, crops, whole) for file, name in zip(files, pair, strict=True)]
+    found = [read_predictions(file, name, crops) for file, name in zip(files, pair, strict=True)]
     people = people_of(crops, skeleton)
     scored = ScoredPeople(tuple(one.predictions for one in found), people)
     return _Drawn(scored, crops, skeleton, photo_names(artifact, split))
@@ -165,8 +163,9 @@ def _figure(drawn: _Drawn, row: int) -> Figure:
     people = scored.people
     photo, annotation = int(people.photo_id[row]), int(people.annotation_id[row])
     labelled, size = scored.labelled[row], drawn.crops.crop_size
-    nothing = np.zeros_like(labelled)
-    crop = _crop(drawn, row)
+    # As a network sees it.
+    crop = Image.fromarray(drawn.crops.filled(np.array([row]))[0])
+    crop = crop.resize((PANEL_PIXELS, PANEL_PIXELS), Image.Resampling.LANCZOS)
     table = drawn.crops.people
     visible = np.where(table.visibility[row] == 2, _NEAR, _FAR)
     whose = f"the person of annotation {annotation} in photo {photo}"
@@ -177,7 +176,7 @@ def _figure(drawn: _Drawn, row: int) -> Figure:
         xy_crop = (one.xy_photo[row] - (x0, y0)) * (size / side)
         right = f"{int(hits[row].sum())} of {counted(int(labelled.sum()), 'joint')}"
         confidence = np.where(hits[row], _NEAR, _FAR)
-        shown = labelled if one.is_found[row] else nothing
+        shown = labelled & one.is_found[row]
         pictures.append(_panel(drawn, crop, xy_crop, confidence, shown, f"{one.name}: {right} right, {whose}"))
         titles.append(f"{one.name} {percent(share, 0)} %")
         said.append(f"{one.name} {percent(share)} %")
@@ -188,13 +187,6 @@ def _figure(drawn: _Drawn, row: int) -> Figure:
     joints = counted(int(labelled.sum()), "joint")
     caption = f"Photo {photo}{name}, annotation {annotation}, {joints}. PCK: {', '.join(said)}."
     return Figure(tuple(pictures), caption, tuple(titles))
-
-
-def _crop(drawn: _Drawn, row: int) -> Image.Image:
-    """The crop as a network sees it."""
-    return Image.fromarray(drawn.crops.filled(np.array([row]))[0]).resize(
-        (PANEL_PIXELS, PANEL_PIXELS), Image.Resampling.LANCZOS
-    )
 
 
 def _panel(drawn: _Drawn, crop: Image.Image, xy_crop: Floats, confidence: Floats, is_decided: Any, alt: str) -> Picture:

@@ -21,12 +21,11 @@ from shgae.execution import Progress
 from shgae.metrics.error_kinds import KINDS
 from shgae.recipes import SPLITS
 from shgae.reporting import evaluation, splice, study
-from shgae.reporting.evaluation_figures import evaluation_figures
+from shgae.reporting.evaluation_figures import evaluation_figures, radius_panels
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Text
 from shgae.reporting.page.images import MOST_BYTES, of_figure, of_file
 from shgae.reporting.page.inputs import Given
-from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
 from shgae.reporting.study_cautions import cautions
 from shgae.reporting.study_registration import registration
@@ -236,11 +235,7 @@ def _predictions(one: Given) -> tuple[Block, ...]:
 
 
 def _picture(one: Given, name: str, alt: str, caption: str) -> tuple[Block, ...]:
-    """A picture file of an artefact; nothing where it lacks the file.
-
-    Raises:
-        Refused: it is not a picture, or an SVG that is too large for a page.
-    """
+    """A picture file of an artefact; nothing where it lacks the file."""
     if not one.has(name):
         return ()
     with one.artifact.open(name) as file:

@@ -11,7 +11,7 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.tables import read_rows
 from shgae.plots.curves import Score, best_row, is_number, score_of, second_column, study_curves
 from shgae.reporting.page.html import Block, Details, Figure, Section
-from shgae.reporting.page.images import Picture, of_figure
+from shgae.reporting.page.images import of_figure
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.table import Grid, percent
 
@@ -21,8 +21,6 @@ _LOSSES = ("train_loss", "val_loss")
 
 @dataclass(frozen=True)
 class _Run:
-    """One training."""
-
     given: Given
     rows: tuple[Mapping[str, float], ...]
     """What is not finite in the file is not a number here."""
@@ -66,13 +64,9 @@ def _blocks(runs: Sequence[_Run]) -> tuple[Block, ...]:
     if drawn:
         alt = f"Losses and {score.name} over epochs of {', '.join(drawn)}; the numbers stand below"
         caption = f"Losses (above) and {score.name} (below) over epochs; dotted: training."
-        blocks.insert(0, Figure((_curves(drawn, alt),), caption))
+        figure = study_curves(drawn, second_column(max(map(len, drawn.values()))))
+        blocks.insert(0, Figure((of_figure(figure, alt),), caption))
     return (*blocks, *(Details(f"The history of {run.given.name} as numbers", (_history(run),)) for run in runs))
-
-
-def _curves(runs: Mapping[str, Sequence[Mapping[str, float]]], alt: str) -> Picture:
-    begin = second_column(max(len(rows) for rows in runs.values()))
-    return of_figure(study_curves(runs, begin), alt)
 
 
 def _summary(run: _Run) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 
 from shgae.analysis.latent.measure import Found, report_of
 from shgae.analysis.latent.network import DecodedPose, Traversal
-from shgae.analysis.latent.traversals import STEPS
+from shgae.analysis.latent.report import STEPS
 
 
 def test_parts_that_were_left_out_are_empty_and_told() -> None:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from shgae.analysis.latent import network as network_module
 from shgae.analysis.latent.network import SIGMAS, DecodedPose, Network, Traversal, decode_code
-from shgae.analysis.latent.traversals import STEPS, Scattered
+from shgae.analysis.latent.report import STEPS
+from shgae.analysis.latent.space import Scattered
 from shgae.analysis.pca import CovarianceSums
 from shgae.analysis.site import Site
 from shgae.analysis.splicer import Passes, Splicer

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from shgae.analysis.phrases import per_cent
+from shgae.analysis.splice.report import Cost, CostVerdict, changes_of
 from shgae.analysis.splice.text import cost_sentence, sentences
-from shgae.analysis.splice.verdicts import Cost, CostVerdict, changes_of
 from shgae.metrics.statistics import Interval
 from tests.builders.findings import PHOTOS, interval, splice_report
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.metrics.nms import oks_nms
-from shgae.metrics.oks import coco_sigmas
+from shgae.metrics.oks import coco_sigmas, oks_nms
 
 
 def drawn(seed: int, n: int) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shgae.analysis.effects import Recovered, Undefined
-from shgae.analysis.splice.verdicts import CostVerdict, changes_of, cost_of
+from shgae.analysis.splice.report import CostVerdict, changes_of, cost_of
 from tests.builders.findings import effect, entry, interval, side
 
 EFFECTS = {"id": effect(0.3), "ae": effect(0.2), "mean": effect(0.1)}

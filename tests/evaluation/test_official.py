@@ -16,8 +16,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from shgae.errors import Refused
-from shgae.evaluation.official import read_truth
-from shgae.metrics.official import NAMES, official_scores
+from shgae.evaluation.official import NAMES, official_scores, read_truth
 from shgae.skeleton import COCO_PERSON
 
 
