@@ -1,7 +1,7 @@
 """COCO person keypoints (JSON) -> people, photo by photo.
 
 The whole file is checked (:mod:`shgae.data.coco_json`) before it is indexed. What is wrong with one person
-only, a box without area, say, stands in :attr:`Person.fault`: the caller decides.
+only, a joint that is not finite, say, stands in :attr:`Person.fault`: the caller decides.
 """
 
 from __future__ import annotations
@@ -192,7 +192,9 @@ def read_coco(path: Path, photos: Path, category: str | None = None, exif: Exif 
 
 def _person(annotation: dict[str, Any], photo: Photo, joints: int) -> Person:
     table, fault = _joints(annotation.get("keypoints"), joints)
-    v = np.where(np.isnan(table).all(axis=1), 0, table[:, 2])  # null or NaN throughout: nobody labelled it
+    # Null or NaN throughout, or next to 0, 0: nobody labelled it.
+    is_nothing = np.isnan(table[:, 2]) & (np.isnan(table[:, :2]) | (table[:, :2] == 0)).all(axis=1)
+    v = np.where(is_nothing, 0, table[:, 2])
     is_known = (v == 1) | (v == 2)
     xy_photo = np.where(is_known[:, None] | np.isfinite(table[:, :2]), table[:, :2], 0)
     box, has_box, box_fault = _box(annotation.get("bbox"), xy_photo[is_known])
@@ -228,8 +230,9 @@ def _joints(keypoints: Any, joints: int) -> tuple[Floats, str | None]:
 def _box(numbers: Any, xy_labelled: Floats) -> tuple[Floats, bool, str | None]:
     """The box, whether it is the JSON's own, and what is wrong with it.
 
-    Absent, null, empty, all zeros, or without width or height (of two joints at one height, say): the box around the
-    labelled joints, each side at least :data:`~shgae.data.geometry.MIN_SIDE`.
+    Absent, null, empty, all zeros, without width or height (of two joints at one height, say), or with a negative one
+    (drawn from another corner): the box around the labelled joints, each side at least
+    :data:`~shgae.data.geometry.MIN_SIDE`.
     """
     around = _box_around(xy_labelled)
     if numbers is None or (isinstance(numbers, list | array) and not numbers):
@@ -237,11 +240,9 @@ def _box(numbers: Any, xy_labelled: Floats) -> tuple[Floats, bool, str | None]:
     if not isinstance(numbers, array) or len(numbers) != 4:
         return around, False, "bbox that is not four numbers"
     box = np.array(numbers)
-    if np.isnan(box).all() or (np.isfinite(box).all() and box[2:].min() == 0):
+    if np.isnan(box).all() or (np.isfinite(box).all() and box[2:].min() <= 0):
         return around, False, None
-    if not np.isfinite(box).all():
-        return box, True, "box that is not finite"
-    return box, True, "box without area" if box[2:].min() < 0 else None
+    return box, True, None if np.isfinite(box).all() else "box that is not finite"
 
 
 def _box_around(xy_labelled: Floats) -> Floats:

@@ -125,6 +125,9 @@ def _check_size(path: Path, header: Header, expected: tuple[int, int] | None, ex
     if other == tuple(expected):
         why += ", as the photo is " + ("stored" if exif == "apply" else "once it is turned as its EXIF block says")
         fix = f"--exif {'ignore' if exif == 'apply' else 'apply'}"
+    elif size == (expected[1], expected[0]):
+        why += ", width and height swapped"
+        fix = "the JSON with its widths and heights swapped, or " + fix
     raise Refused("photo", path, why, fix)
 
 

@@ -282,7 +282,7 @@ def test_an_entry_without_a_box_is_counted_in_either_form(nothing: Any) -> None:
 
 def test_one_photo_in_several_spellings_is_one_image() -> None:
     names = ("x/y.png", "x\\y.png", "./x/y.png")
-    (image,) = read([{"file_name": name, "bbox": [0, 0, n, 1]} for n, name in enumerate(names, 1)]).images
+    (image,) = read([{"file_name": name, "bbox": [0, 0, n, 9]} for n, name in enumerate(names, 1)]).images
     assert [box.xywh[2] for box in image.boxes] == [1, 2, 3]
 
 

@@ -224,13 +224,32 @@ def test_boxes_by_their_corners_are_noted_by_the_size_that_is_cut_from(
     assert sum("corners" in note for note in said(photos, boxes=boxes, exif=exif)) == is_odd
 
 
-@pytest.mark.parametrize(("odd", "of"), [(1, 3), (1, 4), (2, 7)])
-def test_a_quarter_of_boxes_by_their_corners_is_no_doubt_and_more_is(
+@pytest.mark.parametrize(("odd", "of"), [(1, 9), (1, 10), (2, 19)])
+def test_a_tenth_of_boxes_by_their_corners_is_no_doubt_and_more_is(
     photos: Path, tmp_path: Path, odd: int, of: int
 ) -> None:
     boxes = boxed(tmp_path, *[("a.png", [20, 10, 39, 29])] * odd, *[("c.jpg", BOX)] * (of - odd))
     notes = [note for note in said(photos, boxes=boxes) if "corners" in note]
-    assert len(notes) == (4 * odd > of) and all(f"{odd} of {of}" in note for note in notes)
+    assert len(notes) == (10 * odd > of) and all(f"{odd} of {of}" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("box", "is_odd"), [([35, 5, 20, 10], True), ([20, 20, 15, 14], True), ([20, 20, 15, 15], False)]
+)
+def test_boxes_beyond_the_photo_are_noted_but_for_squares(
+    photos: Path, tmp_path: Path, box: list[int], is_odd: bool
+) -> None:
+    notes = said(photos, boxes=boxed(tmp_path, ("a.png", box)))
+    assert sum("1 of 1 box reach beyond the photo: is bbox" in note for note in notes) == is_odd
+
+
+@pytest.mark.parametrize(("most", "is_odd"), [(100, True), (101, False)])
+def test_boxes_of_per_cent_are_noted_where_photos_are_large(
+    photos: Path, tmp_path: Path, most: int, is_odd: bool
+) -> None:
+    Image.new("RGB", (320, 240)).save(photos / "large.png")
+    boxes = boxed(tmp_path, *[("large.png", [0, 0, 90, 80])] * 2, ("large.png", [20, 20, most - 20, 10]))
+    assert sum("per cent" in note for note in said(photos / "large.png", boxes=boxes)) == is_odd
 
 
 def test_boxes_of_a_photo_that_cannot_be_read_are_no_doubt(photos: Path, tmp_path: Path) -> None:
