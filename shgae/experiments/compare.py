@@ -126,7 +126,7 @@ class _Bench:
         file = read_predictions(path, path.stem, self.crops, whole, self.people.sigmas, category)
         for note in file.notes():
             execution.progress.note(note)
-        cells = np.where(file.predictions.is_found[:, None, None], file.predictions.cells, _NOWHERE)
+        cells = np.where(file.predictions.joints_found[..., None], file.predictions.cells, _NOWHERE)
         return self._scored(cells, file.sha256, None)
 
     def _of_study(self, path: Path) -> tuple[npt.NDArray[np.int64], str, Artifact]:

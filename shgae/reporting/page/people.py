@@ -165,7 +165,6 @@ def _figure(drawn: _Drawn, row: int) -> Figure:
     people = scored.people
     photo, annotation = int(people.photo_id[row]), int(people.annotation_id[row])
     labelled, size = scored.labelled[row], drawn.crops.crop_size
-    nothing = np.zeros_like(labelled)
     crop = _crop(drawn, row)
     table = drawn.crops.people
     visible = np.where(table.visibility[row] == 2, _NEAR, _FAR)
@@ -177,7 +176,7 @@ def _figure(drawn: _Drawn, row: int) -> Figure:
         xy_crop = (one.xy_photo[row] - (x0, y0)) * (size / side)
         right = f"{int(hits[row].sum())} of {counted(int(labelled.sum()), 'joint')}"
         confidence = np.where(hits[row], _NEAR, _FAR)
-        shown = labelled if one.is_found[row] else nothing
+        shown = labelled & one.joints_found[row]
         pictures.append(_panel(drawn, crop, xy_crop, confidence, shown, f"{one.name}: {right} right, {whose}"))
         titles.append(f"{one.name} {percent(share, 0)} %")
         said.append(f"{one.name} {percent(share)} %")
