@@ -36,6 +36,8 @@ def official_scores(
     with contextlib.redirect_stdout(io.StringIO()):
         index = COCO()
         index.dataset = copy.deepcopy(dict(truth))
+        for number, one in enumerate(index.dataset["annotations"], 1):
+            one["id"] = number  # an id of 0 is nobody's to COCOeval
         index.createIndex()
         judge = COCOeval(index, index.loadRes([dict(one) for one in results] or [_nobody(truth, sigmas)]), "keypoints")
         if sigmas is not None:

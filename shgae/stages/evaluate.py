@@ -82,8 +82,9 @@ class _Rules:
         given = None if sigmas is None else read_sigmas(sigmas, joints)
         if official is not None and given is None and tuple(joints) != COCO_PERSON.names:
             raise Refused("--official", official, "OKS has no sigmas of these joints", "--sigmas FILE")
-        called = prepared.manifest.config.get("category")
-        truth = None if official is None else read_truth(official, joints, called)
+        how = prepared.manifest.config
+        called, drops_broken = how.get("category"), how.get("bad_people") == "drop"
+        truth = None if official is None else read_truth(official, joints, called, drops_broken=drops_broken)
         return cls(given, truth, read_regions(prepared, split, len(joints)))
 
     def of(self, people: PeopleTable, prepared: Artifact, split: str, progress: Progress) -> _Rules:
@@ -91,7 +92,7 @@ class _Rules:
         if self.official is None:
             return self
         official = self.official.of_split(prepared, split, people)
-        for note in official.extent(people).notes():
+        for note in (*official.put_right, *official.extent(people).notes()):
             progress.note(f"note: --official: {note}")
         return dataclasses.replace(self, official=official)
 
