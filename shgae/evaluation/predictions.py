@@ -183,7 +183,7 @@ def read_predictions(
     crops: Crops,
     whole: PeopleTable,
     sigmas: Floats | None = None,
-    category_id: int | None = None,
+    categories: Sequence[int] = (),
 ) -> PredictionFile:
     """Reads predictions in COCO's results format.
 
@@ -198,7 +198,7 @@ def read_predictions(
         crops: the people to be scored.
         whole: the people of the whole split, of whom those may be a part.
         sigmas: (K,) of OKS; None where the joints have none.
-        category_id: of the people; an entry that names another is refused. None takes any.
+        categories: see :func:`~shgae.evaluation.prediction_entries.check_entries`.
 
     Raises:
         Refused: no such file, no JSON, an entry is broken, a person has none or several, or OKS has no sigmas.
@@ -206,7 +206,7 @@ def read_predictions(
     path, joints = path_of(source), whole.visibility.shape[1]
     entries, sha256 = strict_json.read(source, "predictions", _FIX, each=with_whole, constant=float)
     try:
-        check_entries(entries, joints, category_id)
+        check_entries(entries, joints, categories)
         photo_names = cache(crops.photo_names)
         entries = with_photo_ids(entries, photo_names)
         misnamed = count_misnamed(entries, whole, photo_names)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.arrays import Bools, Ints
-from shgae.artifacts.compatibility import scored_split
+from shgae.artifacts.compatibility import categories_of, scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.input_file import typed_path
@@ -122,8 +122,8 @@ class _Bench:
         """Scores one file or folder."""
         if path.is_dir():
             return self._scored(*self._of_study(path))
-        whole, category = read_people(self.data, self.split), self.data.facts["category_id"]
-        file = read_predictions(path, path.stem, self.crops, whole, self.people.sigmas, category)
+        whole, categories = read_people(self.data, self.split), categories_of(self.data, self.split)
+        file = read_predictions(path, path.stem, self.crops, whole, self.people.sigmas, categories)
         for note in file.notes():
             execution.progress.note(note)
         cells = np.where(file.predictions.joints_found[..., None], file.predictions.cells, _NOWHERE)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from shgae.arrays import Floats
-from shgae.artifacts.compatibility import check_fits, scored_split
+from shgae.artifacts.compatibility import categories_of, check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.ignored import IGNORED, read_regions
@@ -161,7 +161,7 @@ def run(
     ):
         scored, predicted = score(sources, names, config, device)
         if execution.world.is_main:
-            _write(draft, scored, predicted, crops, prepared.facts["category_id"])
+            _write(draft, scored, predicted, crops, categories_of(prepared, config.split)[0])
         artifact = draft.commit({"split": config.split, "persons": len(crops), "models": list(names)})
     return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, artifact)
 
@@ -184,8 +184,8 @@ def _read(
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
     joints = prepared.facts["skeleton"]["names"]
     sigmas = sigmas_for(joints, None) if rules.sigmas is None else rules.sigmas
-    whole, category = read_people(prepared, split), prepared.facts["category_id"]
-    file = read_predictions(path, name, crops, whole, sigmas, category)
+    whole, categories = read_people(prepared, split), categories_of(prepared, split)
+    file = read_predictions(path, name, crops, whole, sigmas, categories)
     for note in file.notes():
         execution.progress.note(note)
     return file

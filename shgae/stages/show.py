@@ -13,7 +13,7 @@ import torch
 
 from shgae.arrays import Bools, Floats
 from shgae.artifacts.command_line import stamp
-from shgae.artifacts.compatibility import scored_split
+from shgae.artifacts.compatibility import categories_of, scored_split
 from shgae.artifacts.crops import ALL_PEOPLE, Crops, read_people
 from shgae.artifacts.output_file import PICTURE, check_file, make_room
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
@@ -160,7 +160,7 @@ def _predicted(
         return None
     given = sigmas_for(prepared.facts["skeleton"]["names"], sigmas)
     whole = read_people(prepared, split)
-    return read_predictions(path, path.stem, crops, whole, given, prepared.facts["category_id"])
+    return read_predictions(path, path.stem, crops, whole, given, categories_of(prepared, split))
 
 
 def _worst(errors: Floats, most: int) -> Rows:
