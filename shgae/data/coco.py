@@ -131,7 +131,7 @@ class CocoPeople:
         return None if header is None else header.size_by(self.exif)
 
     def person(self, annotation_id: int, photo: Photo) -> Person:
-        return _person(self._annotations[annotation_id], photo, len(self.skeleton))
+        return read_person(self._annotations[annotation_id], photo.size, len(self.skeleton))
 
     def given(self, annotation_id: int) -> dict[str, Any]:
         """The person's ``area`` and ``iscrowd``, where the JSON has them, as it has them."""
@@ -190,7 +190,11 @@ def read_coco(path: Path, photos: Path, category: str | None = None, exif: Exif 
     return CocoPeople(path, photos, read_dataset(path, category), exif)
 
 
-def _person(annotation: dict[str, Any], photo: Photo, joints: int) -> Person:
+def read_person(annotation: Mapping[str, Any], photo_size: tuple[int, int] | None, joints: int) -> Person:
+    """An annotation of :func:`~shgae.data.coco_json.read_dataset` with K joints, in a photo of that width and height.
+
+    Nobody is judged far outside a photo of which the size is not known.
+    """
     table, fault = _joints(annotation.get("keypoints"), joints)
     # Null or NaN throughout, or next to 0, 0: nobody labelled it.
     is_nothing = np.isnan(table[:, 2]) & (np.isnan(table[:, :2]) | (table[:, :2] == 0)).all(axis=1)
@@ -201,7 +205,7 @@ def _person(annotation: dict[str, Any], photo: Photo, joints: int) -> Person:
     iscrowd = annotation.get("iscrowd") or 0
     if fault is None and v.any():
         fault = _fault_of(np.column_stack([xy_photo, v])[v != 0])
-        fault = fault or box_fault or _far(box, xy_photo[is_known], photo.size)
+        fault = fault or box_fault or _far(box, xy_photo[is_known], photo_size)
         fault = fault or (None if iscrowd in (0, 1) else "iscrowd other than 0 and 1")
     return Person(
         annotation_id=annotation["id"],

@@ -35,7 +35,7 @@ _KEPT = frozenset(
     (
         *("annotations", "area", "bbox", "bbox_head", "categories", "category_id", "center"),
         *("file_name", "flip_pairs", "head_size", "height", "id", "image_id", "images"),
-        *("iscrowd", "keypoints", "name", "scale", "skeleton", "width"),
+        *("iscrowd", "keypoints", "name", "num_keypoints", "scale", "skeleton", "width"),
     )
 )
 FIX = "repair the JSON (cocodataset.org/#format-data)"

@@ -107,7 +107,7 @@ def test_a_number_a_little_beyond_the_photo_does_not_make_pixels_of_fractions(st
         selected(tmp_path, joint=lambda x, y: (strange if (x, y) == (2, 3) else x / WIDTH, y / HEIGHT))
     entries = [{"image_id": 1, "keypoints": [0.5, 0.25, 0.9] * 16 + [0.5, strange, 0.9]} for _ in range(2)]
     with pytest.raises(JsonFault, match="joints lie"):
-        check_entries(entries, 17, None)
+        check_entries(entries, 17)
     boxes = [{"image_id": number, "bbox": [0.1, 0.2, 0.5, 0.3]} for number in range(5)]
     (tmp_path / "b.json").write_text(json.dumps([*boxes, {"image_id": 9, "bbox": [strange, 0.1, 0.2, 0.3]}]))
     with pytest.raises(Refused, match="boxes lie"):

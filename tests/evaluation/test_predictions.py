@@ -248,7 +248,7 @@ def test_a_key_that_holds_nothing_is_as_good_as_none(
 Damage = Callable[[list[dict[str, Any]]], Any]
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "a dataset": (lambda e: {"annotations": e}, "not a list of predictions"),
-    "a number": (lambda _: 3, "not a list of predictions"),
+    "a number": (lambda _: 3, "not a list of predictions. Try: a list of {annotation_id or image_id, "),
     "an entry that is a text": (lambda e: [*e, "x"], r"entry \d+ is not an object"),
     "nobody named": (lambda e: [{"keypoints": e[0]["keypoints"]}], "entry 0 has neither annotation_id nor image_id"),
     "an id that is a text": (lambda e: [e[0] | {"annotation_id": "1"}], "no whole number as its annotation_id"),
