@@ -32,6 +32,9 @@ _SIDES: dict[str, Side] = dict.fromkeys(_LEFT.split(), "left")
 _SIDES |= dict.fromkeys(_RIGHT.split(), "right")
 """Words of a side: English, German, French, Spanish, Portuguese, Italian."""
 _OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
+_SYLLABLE = re.compile("left|right")
+_Reading = tuple[tuple[Side, ...], str]
+"""The sides that a name tells, in their order, and the name with * in their places."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,18 @@ class Skeleton:
             if _side(name) or not (words[joint] in pairs or any(map(_MIDDLE.match, words[joint])))
         )
 
+    def against_names(self) -> tuple[int, int] | None:
+        """The first mirror pair with a joint that has another partner by its name, or with two joints of one side."""
+        by_name = Skeleton.from_names(self.names)
+        sides, paired = by_name.sides(), {joint for pair in by_name.flip_pairs for joint in pair}
+        others = (pair for pair in self.flip_pairs if pair not in by_name.flip_pairs)
+        return next(((a, b) for a, b in others if {a, b} & paired or (sides[a] and sides[a] == sides[b])), None)
+
     def mirror_note(self) -> str:
-        """A line that names :meth:`left_in_place`; nothing where there is no such joint."""
+        """A line on :meth:`against_names` or :meth:`left_in_place`; nothing where there is no such joint."""
+        if pair := self.against_names():
+            names = shortened(" and ".join(self.names[joint] for joint in pair), 200)
+            return f"note: a mirror image swaps {names}, against their names (prepare makes pairs by the names)"
         names = shortened(", ".join(self.left_in_place()), 200)
         fix = "left and right in names, or flip_pairs in the JSON's category, make pairs"
         return f"note: a mirror image leaves in place: {names} ({fix})" if names else ""
@@ -160,66 +173,81 @@ def mirrored(joints: int, flip_pairs: Iterable[Sequence[int]]) -> list[int]:
 
 
 def _pairs(names: Sequence[str]) -> set[tuple[int, int]]:
-    """Pairs of names that differ in their side only; a reading that comes first counts more.
+    """Pairs of names that are mirror images; a reading that comes first counts more.
 
     Sides are told by left and right anywhere in a name (left_knee, kneeLeft), by l and r as words (ankle_R, Knee.R,
-    LShoulder) or the words of other languages (Knie links), or by a leading l and r (lknee).
+    LShoulder) or the words of other languages (Knie links), or by a leading l and r (lknee). A mirror swaps every side
+    of a name (left_eye_right_corner, right_eye_left_corner), or the first where no name has all of them swapped
+    (leftbright, rightbright).
     """
     pairs: set[tuple[int, int]] = set()
     paired: set[int] = set()
-    for reading in _READINGS:
-        found: dict[tuple[Side, str], int] = {}
-        for i, name in reversed(list(enumerate(names))):
-            if i not in paired and (said := reading(name)):
-                found[said] = i
-        for (side, rest), i in found.items():
-            j = found.get((_OTHER[side], rest))
-            if j is not None:
-                pairs.add((min(i, j), max(i, j)))
-                paired |= {i, j}
+    for swapped in (_all_swapped, _first_swapped):
+        for reading in _READINGS:
+            found: dict[_Reading, int] = {}
+            for i, name in enumerate(names):
+                if i not in paired and (said := reading(name)):
+                    found.setdefault(said, i)
+            for (sides, rest), i in found.items():
+                j = found.get((swapped(sides), rest))
+                if j is not None and not {i, j} & paired:
+                    pairs.add((min(i, j), max(i, j)))
+                    paired |= {i, j}
     return pairs
 
 
+def _all_swapped(sides: tuple[Side, ...]) -> tuple[Side, ...]:
+    return tuple(_OTHER[side] for side in sides)
+
+
+def _first_swapped(sides: tuple[Side, ...]) -> tuple[Side, ...]:
+    return (_OTHER[sides[0]], *sides[1:])
+
+
 def _sides_of_pair(one: str, other: str) -> tuple[Side, Side] | None:
-    """Of names that differ in their side only, the sides."""
+    """Of names that differ in sides only, the first that does."""
     for reading in _READINGS:
         a, b = reading(one), reading(other)
         if a and b and a[1] == b[1] and a[0] != b[0]:
-            return a[0], b[0]
+            return next((first, second) for first, second in zip(a[0], b[0], strict=True) if first != second)
     return None
 
 
 def _side(name: str) -> Side | None:
-    """The side that one name tells; of l and r only as words next to another (L5 is a vertebra)."""
+    """The side that one name tells first; of l and r only as words next to another (L5 is a vertebra)."""
     if said := _by_syllable(name):
-        return said[0]
+        return said[0][0]
     said = _by_word(name)
-    return said[0] if said and any(map(str.isalpha, said[1])) else None
+    return said[0][0] if said and any(map(str.isalpha, said[1])) else None
 
 
-def _by_syllable(name: str) -> tuple[Side, str] | None:
-    """Side and the rest of a name with left or right in it."""
-    said = re.search("left|right", name.lower())
-    return (_SIDES[said[0]], f"{name.lower()[: said.start()]}*{name.lower()[said.end() :]}") if said else None
+def _by_words(name: str) -> _Reading | None:
+    """As :func:`_by_word`, of a name with several sides."""
+    said = _by_word(name)
+    return said if said and len(said[0]) > 1 else None
 
 
-def _by_word(name: str) -> tuple[Side, str] | None:
-    """Side and the rest of a name that has l or r for a word, or that of another language."""
+def _by_word(name: str) -> _Reading | None:
+    """Sides and the rest of a name of several words, l, r, left, right or those of another language among them."""
     words = _words(name)
-    place = next((i for i, word in enumerate(words) if word in _SIDES), None)
-    if place is None or len(words) == 1:
-        return None
-    return _SIDES[words[place]], "_".join([*words[:place], "*", *words[place + 1 :]])
+    sides = tuple(_SIDES[word] for word in words if word in _SIDES)
+    return (sides, "_".join("*" if word in _SIDES else word for word in words)) if sides and len(words) > 1 else None
 
 
-def _by_letter(name: str) -> tuple[Side, str] | None:
+def _by_syllable(name: str) -> _Reading | None:
+    """Sides and the rest of a name with left or right in it."""
+    sides = tuple(_SIDES[said] for said in _SYLLABLE.findall(name.lower()))
+    return (sides, _SYLLABLE.sub("*", name.lower())) if sides else None
+
+
+def _by_letter(name: str) -> _Reading | None:
     """Side and the rest of a name that begins with l or r."""
     plain = name.strip().lower()
-    return (_SIDES[plain[0]], plain[1:]) if len(plain) > 2 and plain[0] in "lr" else None
+    return ((_SIDES[plain[0]],), plain[1:]) if len(plain) > 2 and plain[0] in "lr" else None
 
 
-_READINGS = (_by_syllable, _by_word, _by_letter)
-"""What a name tells of its side; the first counts most."""
+_READINGS = (_by_words, _by_syllable, _by_word, _by_letter)
+"""What a name tells of its sides; the first counts most."""
 
 
 def _words(name: str) -> list[str]:

@@ -94,7 +94,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "cli/config_file.py": ("cli/test_config_file.py", "hostile/test_config_files.py"),
     "config.py": ("test_config.py", "cli/test_options.py", "cli/test_config_file.py"),
     "cli/fields.py": ("cli/test_options.py", "cli/test_config_file.py", "cli/test_help.py"),
-    "data/boxes.py": ("data/test_boxes.py",),
+    "data/boxes.py": ("data/test_boxes.py", "data/test_box_fixes.py", "data/test_box_categories.py"),
     "data/coco.py": (
         "data/test_coco.py",
         "data/test_coco_faults.py",

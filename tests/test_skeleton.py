@@ -75,6 +75,13 @@ def test_joints_that_a_mirror_image_leaves_in_place_are_named_unless_they_are_in
     assert skeleton.mirror_note().startswith("note: a mirror image leaves in place: " + ", ".join(left)) == bool(left)
 
 
+def test_stored_pairs_against_the_names_are_noted() -> None:
+    names = ("left_eye_left", "left_eye_right", "right_eye_left", "right_eye_right")
+    stored = {"names": list(names), "limbs": [], "flip_pairs": [[0, 2], [1, 3]]}
+    assert "swaps left_eye_left and right_eye_left, against" in Skeleton.from_json(stored).mirror_note()
+    assert Skeleton.from_names(names).mirror_note() == ""
+
+
 @pytest.mark.parametrize(
     ("name", "halves"),
     [
@@ -162,6 +169,51 @@ def test_joints_are_found_again_under_other_spellings() -> None:
     theirs = Skeleton.from_names(("nose", "left_hip", "right_ankle"))
     assert mine.sources(theirs) == (2, 1, None, 0)
     assert theirs.sources(mine) == (3, 1, 0)
+
+
+AFLW = (
+    *("LeftBrowLeftCorner", "LeftBrowCenter", "LeftBrowRightCorner", "RightBrowLeftCorner", "RightBrowCenter"),
+    *("RightBrowRightCorner", "LeftEyeLeftCorner", "LeftEyeCenter", "LeftEyeRightCorner", "RightEyeLeftCorner"),
+    *("RightEyeCenter", "RightEyeRightCorner", "LeftEar", "NoseLeft", "NoseCenter", "NoseRight", "RightEar"),
+    *("MouthLeftCorner", "MouthCenter", "MouthRightCorner", "ChinCenter"),
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (AFLW, ((0, 5), (1, 4), (2, 3), (6, 11), (7, 10), (8, 9), (12, 16), (13, 15), (17, 19))),
+        (("left_of_left_brow", "right_of_left_brow", "left_of_right_brow", "right_of_right_brow"), ((0, 3), (1, 2))),
+        (("left_foot_left", "left_foot_right", "right_foot_left", "right_foot_right"), ((0, 3), (1, 2))),
+        (("l_eye_l", "l_eye_r", "r_eye_l", "r_eye_r"), ((0, 3), (1, 2))),
+        (("l_eye_left", "l_eye_right", "r_eye_left", "r_eye_right"), ((0, 3), (1, 2))),
+        (("leftbright", "rightbright", "left_bright_spot", "right_bright_spot"), ((0, 1), (2, 3))),
+        (("L5_left", "L5_right", "left_foot_left", "left_foot_right"), ((0, 1),)),
+        (("left_eye_left", "right_eye_left", "left_eye_right"), ((1, 2),)),
+        (("l_eye", "left_eye", "right_eye"), ((1, 2),)),
+    ],
+)
+def test_of_a_name_with_two_sides_a_mirror_swaps_both(
+    names: tuple[str, ...], pairs: tuple[tuple[int, int], ...]
+) -> None:
+    assert Skeleton.from_names(names).flip_pairs == pairs
+
+
+@pytest.mark.parametrize("sides", [("left", "right"), ("l", "R"), ("links", "rechts")])
+@given(st.lists(st.lists(st.sampled_from(["left", "right", "eye", "of"]), min_size=2, max_size=4), max_size=12))
+def test_each_joint_is_its_partners_partner_and_has_the_name_with_all_sides_swapped_where_there_is_one(
+    sides: tuple[str, str], words: list[list[str]]
+) -> None:
+    spelled = {"left": sides[0], "right": sides[1]}
+    swapped = {"left": sides[1], "right": sides[0]}
+    mirrors = {"_".join(spelled.get(one, one) for one in name): name for name in words}
+    names = list(mirrors)
+    partner = {a: b for pair in Skeleton.from_names(names).flip_pairs for a, b in (pair, pair[::-1])}
+    assert all(partner[other] == joint != other for joint, other in partner.items())
+    for joint, name in enumerate(names):
+        mirror = "_".join(swapped.get(one, one) for one in mirrors[name])
+        if mirror != name and mirror in names:
+            assert names[partner[joint]] == mirror
 
 
 PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "eye", "ear", "big toe", "small toe", "heel")

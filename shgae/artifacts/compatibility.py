@@ -73,6 +73,13 @@ def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
     return "test" if data.facts["splits"].get("test") else "val"
 
 
+def categories_of(data: Artifact, split: str) -> tuple[int, ...]:
+    """The numbers of the people's category in results: that of the split's JSON, and train's, which networks keep."""
+    trained: int = data.facts["category_id"]
+    own: int = data.facts.get("category_ids", {}).get(split, trained)
+    return (own,) if own == trained else (own, trained)
+
+
 def find_stacks(stack: Stack | int, there: Sequence[int], where: object, fix: str) -> tuple[int, ...]:
     """The stacks that an option or a number means, of those there; a negative number counts from their end.
 

@@ -66,6 +66,10 @@ def _count(value: Any) -> bool:
     return type(value) is int and 0 <= value < _MOST
 
 
+def _category(value: Any) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63  # as a COCO JSON may have it
+
+
 def _text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -92,7 +96,8 @@ def _as_option(name: str) -> Callable[[Any], bool]:
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "cell_rule": lambda value: value in ("round", "floor"),
-    "category_id": lambda value: type(value) is int and -(2**63) <= value < 2**63,  # as a COCO JSON may have it
+    "category_id": _category,
+    "category_ids": lambda value: all(map(_category, value.values())),
     "context": _as_option("context"),
     "crop_policy": _as_option("crop_policy"),
     "crop_size": lambda value: _count(value) and 0 < value <= 4096,

@@ -10,9 +10,17 @@ Kind = tuple[str, str]
 WEB_PAGE: Kind = ("a web page, so its download failed", "fetch the file again")
 NOT_FETCHED: Mapping[bytes, Kind] = {
     rb"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
-    rb"\s*(?i:(<!--.{,300}-->\s*)?<(!doctype html|html|head|body|error>))": WEB_PAGE,
+    rb"\s*(?i:(<!--.{,300}-->\s*)?<(!doctype html|html|head|body))": WEB_PAGE,
+    rb"(\xef\xbb\xbf)?(<\?xml[^>]*>)?\s*<Error>": (
+        "a store's error page, so its download failed",
+        "fetch the file again",
+    ),
 }
 """By a regular expression of the beginning: what lies in the place of a file of any kind."""
+FAILED_AS_JSON: Mapping[bytes, Kind] = {
+    rb'\s*\{\s*"': ("a JSON, as a download that failed leaves", "fetch the file again"),
+}
+"""The same, of a file that is not a JSON."""
 
 
 def kind_of(start: bytes, kinds: Mapping[bytes, Kind]) -> Kind | None:

@@ -6,6 +6,7 @@ first and opened again later may have become another file in between; a handle s
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -27,6 +28,8 @@ _ENDLESS = {
 }
 _MANIFEST = "manifest.json"
 """What a folder of ours holds."""
+_LOST = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+"""What the system says of a link that leads nowhere."""
 _NAMED = 3
 """So many files of a folder that was given in place of one are named."""
 # Between the look at the kind and the opening a FIFO may take the place: opened so, it is not waited for.
@@ -60,10 +63,15 @@ def open_input(
     try:
         _check(path, path.stat(), what, wanted, fix, most)
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING))  # noqa: PTH123, SIM115
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused(what, path, "no such file", "check the path") from error
     except PermissionError as error:
         raise Refused(what, path, "it may not be read", "check its permissions") from error
+    except OSError as error:
+        if error.errno in _LOST and os.path.islink(path):  # noqa: PTH114
+            where = "in a circle" if error.errno == errno.ELOOP else "to a file that is not there"
+            raise Refused(what, path, f"a link {where}", "fetch the file that it stands for") from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise Refused(what, path, "no such file", "check the path") from error
+        raise
     try:
         _check(path, os.fstat(file.fileno()), what, wanted, fix, most)
     except BaseException:

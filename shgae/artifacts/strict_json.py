@@ -28,12 +28,16 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _QUOTED = 40
 _HEAD = 128
 _OTHER_KINDS = {
+    **NOT_FETCHED,
     rb"\x1f\x8b": ("packed by gzip", "gunzip it"),
+    rb"\x80[\x02-\x05]": ("a pickle of Python", "a JSON of it"),
+    rb"\x93NUMPY|PK\x03\x04.{26}[^/\0]*\.npy": ("a file of numpy's arrays", "a JSON of it"),
+    rb"PAR1": ("a Parquet file", "a JSON of it"),
+    rb"MATLAB \d": ("a MATLAB file", "a JSON of it"),
     rb"PK\x03\x04.{26}[^\0]*/data\.pkl": ("a checkpoint of PyTorch", "the JSON file that is meant"),
     rb"PK\x03\x04": ("a ZIP", "unzip it"),
     rb"\x89HDF": ("an HDF5 file", "a JSON of it"),
     rb"\s*<\?xml": ("an XML", "a JSON of it"),
-    **NOT_FETCHED,
 }
 """How files begin that people take for JSON: what they are, and what to do."""
 Pairs = list[tuple[str, Any]]

@@ -20,6 +20,7 @@ from shgae import __version__
 from shgae.cli.commands import COMMANDS
 from shgae.cli.interrupts import heard
 from shgae.cli.launcher import LOST, Launch, launch, set_aside
+from shgae.config import closest
 from shgae.errors import DiskError, PeerLost, Refused, ShgaeError, shortened
 from shgae.execution import RENDEZVOUS
 from shgae.wording import listed
@@ -174,6 +175,9 @@ def usage_line(error: typer.TyperException, words: list[str], commands: dict[str
     if homes and name not in homes:
         why = f"{option} is not an option of shgae {name}, but of {listed(homes)}"
     fix = "check its permissions" if "is not readable" in why else f"{f'shgae {name}'.strip()} --help"
+    if chosen := re.search(r"'(--[\w-]+)'.*?: '(.*)' is not one of (.*)", why):
+        near = closest(chosen[2].strip(), re.findall("'([^']*)'", chosen[3]))
+        fix = f"{chosen[1]} {near}" if near else fix
     return f"{why if why.endswith(('.', '?')) else why + '.'} Try: {fix}."
 
 

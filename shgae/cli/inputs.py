@@ -98,6 +98,8 @@ class Photos:
     def check(self, paths: Sequence[Path]) -> None:
         """Raises :class:`Refused` where none of them is there."""
         if not any(path.exists() for path in paths):
+            if paths[0].is_symlink():
+                open_input(paths[0], "photos").close()
             raise Refused("photos", paths[0], "no such file or folder", "check the path")
 
 

@@ -1,12 +1,13 @@
 """COCO person keypoints (JSON) -> people, photo by photo.
 
 The whole file is checked (:mod:`shgae.data.coco_json`) before it is indexed. What is wrong with one person
-only, a box without area, say, stands in :attr:`Person.fault`: the caller decides.
+only, a joint that is not finite, say, stands in :attr:`Person.fault`: the caller decides.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ import numpy as np
 
 from shgae.arrays import Bytes, Floats
 from shgae.artifacts.crops import MEASURES
+from shgae.artifacts.input_file import open_input
 from shgae.artifacts.strict_json import is_number
 from shgae.data.coco_json import FIX, AnnotationFile, read_dataset
 from shgae.data.geometry import MIN_SIDE
@@ -129,7 +131,7 @@ class CocoPeople:
         return None if header is None else header.size_by(self.exif)
 
     def person(self, annotation_id: int, photo: Photo) -> Person:
-        return _person(self._annotations[annotation_id], photo, len(self.skeleton))
+        return read_person(self._annotations[annotation_id], photo.size, len(self.skeleton))
 
     def given(self, annotation_id: int) -> dict[str, Any]:
         """The person's ``area`` and ``iscrowd``, where the JSON has them, as it has them."""
@@ -164,6 +166,8 @@ class CocoPeople:
             why = "a link leads it out of the folder of photos"
             raise Refused("photo", path, why, "the photo itself in place of the link")
         if not path.is_file():
+            if os.path.lexists(path):
+                open_input(path, "photo").close()
             advice = self._folder.advice(photo.file_name)
             raise Refused("photo", path, "no such file, but the JSON names it", advice)
         return path
@@ -186,16 +190,22 @@ def read_coco(path: Path, photos: Path, category: str | None = None, exif: Exif 
     return CocoPeople(path, photos, read_dataset(path, category), exif)
 
 
-def _person(annotation: dict[str, Any], photo: Photo, joints: int) -> Person:
+def read_person(annotation: Mapping[str, Any], photo_size: tuple[int, int] | None, joints: int) -> Person:
+    """An annotation of :func:`~shgae.data.coco_json.read_dataset` with K joints, in a photo of that width and height.
+
+    Nobody is judged far outside a photo of which the size is not known.
+    """
     table, fault = _joints(annotation.get("keypoints"), joints)
-    v = np.where(np.isnan(table).all(axis=1), 0, table[:, 2])  # null or NaN throughout: nobody labelled it
+    # Null or NaN throughout, or next to 0, 0: nobody labelled it.
+    is_nothing = np.isnan(table[:, 2]) & (np.isnan(table[:, :2]) | (table[:, :2] == 0)).all(axis=1)
+    v = np.where(is_nothing, 0, table[:, 2])
     is_known = (v == 1) | (v == 2)
     xy_photo = np.where(is_known[:, None] | np.isfinite(table[:, :2]), table[:, :2], 0)
     box, has_box, box_fault = _box(annotation.get("bbox"), xy_photo[is_known])
     iscrowd = annotation.get("iscrowd") or 0
     if fault is None and v.any():
         fault = _fault_of(np.column_stack([xy_photo, v])[v != 0])
-        fault = fault or box_fault or _far(box, xy_photo[is_known], photo.size)
+        fault = fault or box_fault or _far(box, xy_photo[is_known], photo_size)
         fault = fault or (None if iscrowd in (0, 1) else "iscrowd other than 0 and 1")
     return Person(
         annotation_id=annotation["id"],
@@ -224,8 +234,9 @@ def _joints(keypoints: Any, joints: int) -> tuple[Floats, str | None]:
 def _box(numbers: Any, xy_labelled: Floats) -> tuple[Floats, bool, str | None]:
     """The box, whether it is the JSON's own, and what is wrong with it.
 
-    Absent, null, empty, all zeros, or without width or height (of two joints at one height, say): the box around the
-    labelled joints, each side at least :data:`~shgae.data.geometry.MIN_SIDE`.
+    Absent, null, empty, all zeros, without width or height (of two joints at one height, say), or with a negative one
+    (drawn from another corner): the box around the labelled joints, each side at least
+    :data:`~shgae.data.geometry.MIN_SIDE`.
     """
     around = _box_around(xy_labelled)
     if numbers is None or (isinstance(numbers, list | array) and not numbers):
@@ -233,11 +244,9 @@ def _box(numbers: Any, xy_labelled: Floats) -> tuple[Floats, bool, str | None]:
     if not isinstance(numbers, array) or len(numbers) != 4:
         return around, False, "bbox that is not four numbers"
     box = np.array(numbers)
-    if np.isnan(box).all() or (np.isfinite(box).all() and box[2:].min() == 0):
+    if np.isnan(box).all() or (np.isfinite(box).all() and box[2:].min() <= 0):
         return around, False, None
-    if not np.isfinite(box).all():
-        return box, True, "box that is not finite"
-    return box, True, "box without area" if box[2:].min() < 0 else None
+    return box, True, None if np.isfinite(box).all() else "box that is not finite"
 
 
 def _box_around(xy_labelled: Floats) -> Floats:

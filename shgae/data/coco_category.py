@@ -15,8 +15,13 @@ from shgae.skeleton import MOST_JOINTS, Skeleton
 from shgae.wording import counted, few
 
 _MOST_LISTED, _LONGEST_NAME = 5, 80
-_PERSON = 1
+PERSON = 1
 """COCO's number for people."""
+_PEOPLE = frozenset(
+    ("person", "people", "human", "pedestrian", "athlete", "player", "man", "woman")
+    + ("persons", "humans", "pedestrians", "athletes", "players", "men", "women")
+)
+"""What categories of people are called."""
 
 
 def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -42,26 +47,29 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
         raise _not_one(found, chosen, name, dataset)
     category = dict(chosen[0])
     names = _joints_of(category)
-    if not names or len({*names}) < len(category["keypoints"]):
+    if not names or len(names) < len(category["keypoints"]):
         raise JsonFault("the category's keypoints are not a list of different names")
+    if twice := next((joint for joint, count in Counter(names).items() if count > 1), None):
+        raise JsonFault(f"the category's keypoints have {quoted(twice)} twice, and are not a list of different names")
     category["keypoints"] = names
     if len(names) > MOST_JOINTS:
         why = f"its category has {len(names):,} joints, networks have maps of {MOST_JOINTS} at most"
         raise JsonFault(why, f"a JSON of {MOST_JOINTS} joints or fewer")
     category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
-    return category, (*said, *notes, *_others(found, category, dataset))
+    return category, (*said, *notes, *_others(category, dataset))
 
 
 def category_of_people(categories: Any, category_id: int, joints: Sequence[str]) -> tuple[int, str]:
     """The number that a dataset has for the people of boxes, and a note where that is not plain, else "".
 
-    It is that of the category with these joints, or called person, or the only one with keypoints, or the model's own
-    ``category_id``, or the only one at all; where there are several such, or no categories, ``category_id``. A model of
-    another number than COCO's for people, 1, may be one of animals: of it the own number comes before a name.
+    It is that of the category with these joints, or called person, or else by another word for people, or the only one
+    with keypoints, or the model's own ``category_id``, or the only one at all; where there are several such, or no
+    categories, ``category_id``. A model of another number than COCO's for people, 1, may be one of animals: of it the
+    own number comes before a name.
 
     Raises:
-        JsonFault: there is none of these.
+        JsonFault: there is none of these, or several are called so and none has the number.
     """
     listed = [one for one in categories if isinstance(one, dict)] if isinstance(categories, list) else []
     listed = [one for one in listed if is_id(one.get("id"))]
@@ -70,9 +78,11 @@ def category_of_people(categories: Any, category_id: int, joints: Sequence[str])
     posed = [one for one in listed if one.get("keypoints")]
     of_joints = [one for one in posed if _joints_of(one) == list(map(plain_name, joints))]
     called = [one for one in listed if _is_called(one, "person")]
+    called = called or [one for one in listed if _is_called(one, *_PEOPLE)]
     own = [one for one in listed if one["id"] == category_id]
-    named = [own, called] if category_id != _PERSON else [called]
-    for found in (of_joints, *named, *(each for each in (posed, own, listed) if len(each) == 1)):
+    named = [own, called] if category_id != PERSON else [called]
+    others = [posed] if called else [posed, own, listed]
+    for found in (of_joints, *named, *(each for each in others if len(each) == 1)):
         numbers = {one["id"] for one in found}
         if category_id in numbers or len(numbers) == 1:
             number = category_id if category_id in numbers else numbers.pop()
@@ -80,6 +90,11 @@ def category_of_people(categories: Any, category_id: int, joints: Sequence[str])
             is_plain = found is of_joints or not is_text(one.get("name"))
             is_plain = is_plain or (number == category_id and _is_called(one, "person"))
             return number, "" if is_plain else f"boxes are those of category {number}, {quoted(one['name'])}"
+    if called:
+        said = few([f"{one['id']} {quoted(one['name'], 30)}" for one in called], _MOST_LISTED)
+        other = "".join(f" {quoted(one.get('name'), 30)}" for one in own)
+        why = f"several of its categories are people ({said}), this model's number is {category_id}{other}"
+        raise JsonFault(why, "the boxes of one of them alone")
     why = f"of its categories none is called person, and {category_id}, this model's people, is not there"
     raise JsonFault(why, "person as the name of the people's category")
 
@@ -89,9 +104,13 @@ def _joints_of(category: Mapping[str, Any]) -> list[str]:
     return [plain_name(one) for one in names if is_text(one)] if isinstance(names, list) else []
 
 
-def _is_called(category: Mapping[str, Any], name: str) -> bool:
+def _is_called(category: Mapping[str, Any], *names: str) -> bool:
     called = category.get("name")
-    return isinstance(called, str) and plain_name(called).casefold() == plain_name(name).casefold()
+    return isinstance(called, str) and _plain(called) in map(_plain, names)
+
+
+def _plain(name: str) -> str:
+    return plain_name(name).strip().casefold()
 
 
 def _not_one(
@@ -116,6 +135,9 @@ def _not_one(
 
 def _without_names(dataset: Mapping[str, Any]) -> JsonFault:
     """The fault of a file of boxes, such as COCO's instances_*.json, or of people with joints without names."""
+    if any(isinstance(one.get("keypoints"), dict) for one in dataset["categories"]):
+        fix = "the names in their order, as a list"
+        return JsonFault("the category's keypoints are an object, and not a list of different names", fix)
     why = "no category has keypoints, the names of joints"
     given = (one.get("keypoints") for one in dataset["annotations"])
     joints = next((len(numbers) // 3 for numbers in given if isinstance(numbers, array) and numbers), 0)
@@ -126,15 +148,21 @@ def _without_names(dataset: Mapping[str, Any]) -> JsonFault:
     return JsonFault(f"{why}, though annotations have {joints} joints", fix)
 
 
-def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
-    people = _people(dataset)
-    others = [one for one in found if one["id"] != chosen["id"] and people[one["id"]]]
-    if not others:
+def _others(chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note where other categories have people with joints, whether or not they name them."""
+    others = {one.get("id"): one for one in dataset["categories"] if is_id(one.get("id")) and one["id"] != chosen["id"]}
+    people: Counter[int] = Counter()
+    for one in dataset["annotations"]:
+        number, joints = one.get("category_id"), one.get("keypoints")
+        if is_id(number) and number in others:
+            people[number] += bool(others[number].get("keypoints")) or (isinstance(joints, array) and any(joints))
+    left_out = [one for number, one in others.items() if people[number]]
+    if not left_out:
         return ()
-    names = few([quoted(one.get("name"), 30) for one in others], _MOST_LISTED)
-    count = sum(people[one["id"]] for one in others)
-    where = f"of other categories with keypoints ({names}), left out: --category takes one"
-    return (f"{counted(count, 'annotation')} {where}",)
+    names = few([quoted(one.get("name"), 30) for one in left_out], _MOST_LISTED)
+    which = "one" if all(one.get("keypoints") for one in left_out) else "one that names its joints"
+    where = f"of other categories with keypoints ({names}), left out: --category takes {which}"
+    return (f"{counted(people.total(), 'annotation')} {where}",)
 
 
 def _people(dataset: Mapping[str, Any]) -> Counter[int]:
@@ -147,28 +175,36 @@ def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[
     Where none is given, or an empty list, names tell. They also tell pairs that count from 0, as MMPose's do: counted
     from 1, those would swap a nose for an eye.
     """
-    named = set(Skeleton.from_names(names).flip_pairs)
+    by_name = Skeleton.from_names(names)
     if pairs is None or pairs == []:
-        return [[a + 1, b + 1] for a, b in sorted(named)], ()
+        return [[a + 1, b + 1] for a, b in by_name.flip_pairs], ()
     if not isinstance(pairs, list):
         raise JsonFault("the category's flip_pairs is not a list")
     flat = [joint for pair in pairs if isinstance(pair, list) for joint in pair if type(joint) is int]
     if len({*flat}) < len(flat):
         raise JsonFault("the category's flip_pairs name a joint twice")
-    if _counts_from_zero(pairs, len(names), named):
-        note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
-        return [[a + 1, b + 1] for a, b in pairs], (note,)
-    if not all(_is_pair(pair, len(names)) for pair in pairs):
+    from_zero, from_one = (_counted_from(first, pairs, len(names)) for first in (0, 1))
+    strange = Skeleton.from_names(names, flip_pairs=from_one).against_names()
+    if from_zero and not Skeleton.from_names(names, flip_pairs=from_zero).against_names():
+        named = {*by_name.flip_pairs}
+        names_tell = named.issuperset(from_zero) and not named.issuperset(from_one)
+        if (not from_one or strange or names_tell) and named.intersection(from_zero):
+            note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
+            return [[a + 1, b + 1] for a, b in pairs], (note,)
+    if not from_one:
         raise JsonFault("the category's flip_pairs is not a list of pairs of joints, counted from 1")
+    if strange:
+        pair = " and ".join(quoted(names[joint], 30) for joint in strange)
+        fix = "pairs of a left and its right, or no flip_pairs: names tell then"
+        raise JsonFault(f"the category's flip_pairs, counted from 1, joins {pair}, against their names", fix)
     return pairs, ()
 
 
-def _counts_from_zero(pairs: list[Any], joints: int, named: set[tuple[int, int]]) -> bool:
-    """Whether pairs are those of the names if they are counted from 0, and otherwise are not."""
-    if not all(_is_pair(pair, joints, first=0) for pair in pairs):
-        return False
-    from_zero, from_one = ({(min(pair) - first, max(pair) - first) for pair in pairs} for first in (0, 1))
-    return from_zero <= named and not from_one <= named
+def _counted_from(first: int, pairs: list[Any], joints: int) -> list[tuple[int, int]]:
+    """The pairs as indices of joints; nothing where one is not a pair of these."""
+    if not all(_is_pair(pair, joints, first) for pair in pairs):
+        return []
+    return [(min(pair) - first, max(pair) - first) for pair in pairs]
 
 
 def _lines(pairs: Any, joints: int) -> tuple[list[list[int]], tuple[str, ...]]:

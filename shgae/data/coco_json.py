@@ -1,6 +1,6 @@
 """The strict reading of a COCO JSON with person keypoints.
 
-pycocotools takes duplicate ids, unknown photos, negative boxes and v = 3 without a word, and keeps every
+pycocotools takes duplicate ids, unknown photos and v = 3 without a word, and keeps every
 polygon in memory. Here the whole file is checked, and what is not needed is dropped while it is parsed.
 """
 
@@ -18,14 +18,24 @@ from typing import Any, NamedTuple
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import choose_category
-from shgae.data.text_input import is_id, is_photo_name, is_text, leads_out, objects_in, said_size, there, whole
+from shgae.data.text_input import (
+    WHOLE_IDS,
+    is_id,
+    is_photo_name,
+    is_text,
+    leads_out,
+    objects_in,
+    said_size,
+    there,
+    whole,
+)
 from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
     (
         *("annotations", "area", "bbox", "bbox_head", "categories", "category_id", "center"),
         *("file_name", "flip_pairs", "head_size", "height", "id", "image_id", "images"),
-        *("iscrowd", "keypoints", "name", "scale", "skeleton", "width"),
+        *("iscrowd", "keypoints", "name", "num_keypoints", "scale", "skeleton", "width"),
     )
 )
 FIX = "repair the JSON (cocodataset.org/#format-data)"
@@ -58,13 +68,13 @@ class AnnotationFile(NamedTuple):
     strays: Mapping[int, Stray]
     """By annotation id; they are not in ``dataset``."""
     bad_photos: Mapping[int, JsonFault]
-    """What is wrong with a photo that has people, by its id: its size, or a name that leads out of the folder."""
+    """What is wrong with a photo that has people, by its id: its size, or its name."""
 
 
 def read_dataset(path: Path, category: str | None = None, *, needs_people: bool = True) -> AnnotationFile:
     """Reads and checks the file.
 
-    What concerns one person only (no joints, not finite, v = 3, no box, a box without area) is not checked here, and
+    What concerns one person only (no joints, not finite, v = 3, no box) is not checked here, and
     what nobody reads is not checked at all: other categories, their annotations, photos without people.
 
     The category of the people is named where several have keypoints. A file without annotations of it is refused if
@@ -132,10 +142,15 @@ def _check_dataset(
     people = [one for one in dataset["annotations"] if is_person(one)]
     seen = {one["image_id"] for one in people if is_id(one.get("image_id"))}
     _check_ids(dataset["images"], "images", "photo", lambda one: _is_in(one.get("id"), seen))
+    odd = (f"images[{place}] has {_odd_id(one.get('id'))}" for place, one in enumerate(dataset["images"]))
+    unread = next((said for said, one in zip(odd, dataset["images"], strict=True) if not is_id(one.get("id"))), "")
     dataset["images"] = [one for one in dataset["images"] if is_id(one.get("id"))]
     bad = {one["id"]: fault for one in dataset["images"] if one["id"] in seen and (fault := _fault_of(one))}
+    for one in dataset["images"]:
+        if not is_photo_name(one.get("file_name")):
+            one["file_name"] = f"id {one['id']}"
     photos = {one["id"] for one in dataset["images"]}
-    strays = {one["id"]: stray for one in people if (stray := _stray(one, category["id"], photos))}
+    strays = {one["id"]: stray for one in people if (stray := _stray(one, category["id"], photos, unread))}
     dataset["annotations"] = [one for one in people if one["id"] not in strays]
     return category, notes, strays, bad
 
@@ -157,15 +172,24 @@ def _shown(category: Any) -> str:
     return "none" if category is None else "a text" if isinstance(category, str) else quoted(category)
 
 
-def _stray(annotation: Mapping[str, Any], category: int, photos: set[int]) -> Stray | None:
+def _stray(annotation: Mapping[str, Any], category: int, photos: set[int], odd_photo: str) -> Stray | None:
     photo = annotation.get("image_id")
     if annotation.get("category_id") != category:
         return Stray(photo, NO_CATEGORY, _said("category_id", annotation.get("category_id")))
-    return None if _is_in(photo, photos) else Stray(photo, NOT_LISTED, _said("image_id", photo))
+    if _is_in(photo, photos):
+        return None
+    more = f", and {odd_photo}" if type(photo) in (int, float) and odd_photo else ""
+    return Stray(photo, NOT_LISTED, _said("image_id", photo) + more)
 
 
 def _said(key: str, value: Any) -> str:
     return f"{key} {quoted(value)}" + (", a text: wanted is a whole number" if isinstance(value, str) else "")
+
+
+def _odd_id(value: Any) -> str:
+    """What stands in place of an id."""
+    kind = "a text" if isinstance(value, str) else "no whole number"
+    return f"{'a number beyond 64 bits' if type(value) is int else kind} as its id ({quoted(value)})"
 
 
 def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read: Callable[[Any], bool]) -> None:
@@ -174,21 +198,20 @@ def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read:
     for place, entry in enumerate(entries):
         if not is_read(entry):
             continue
-        if isinstance(entry.get("id"), str):
-            why = f"{name}[{place}] has a text as its id ({quoted(entry['id'])}), wanted are whole numbers"
-            raise JsonFault(why, "whole numbers as ids, in id, image_id and category_id")
         if not is_id(entry.get("id")):
-            raise JsonFault(f"{name}[{place}] has no whole number as its id")
+            why = f"{name}[{place}] has {_odd_id(entry.get('id'))}, wanted are whole numbers"
+            raise JsonFault(why, WHOLE_IDS)
         if entry["id"] in ids:
             raise JsonFault(f"{singular} id {entry['id']} is given twice")
         ids.add(entry["id"])
 
 
 def _fault_of(image: dict[str, Any]) -> JsonFault | None:
-    """What is wrong with a photo, and with nothing else; raises :class:`JsonFault` where it has no name."""
+    """What is wrong with a photo, and with nothing else."""
     name: Any = image.get("file_name")
     if not is_photo_name(name):
-        raise JsonFault(f"photo {image['id']} has no usable file_name")
+        why = "it has no file_name" if name is None else "its file_name is none that a photo can have"
+        return JsonFault(why, "its name in the folder of photos, as file_name in images")
     if leads_out(name):
         fix = "names relative to that folder, without .. in them"
         return JsonFault("its file_name leads out of the folder of photos", fix)

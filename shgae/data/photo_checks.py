@@ -19,6 +19,7 @@ from shgae.recipes import SPLITS, Exif
 from shgae.wording import counted
 
 _UNCLEAR = "nothing tells whether what belongs to it is of the upright photo"
+_UNLIKELY = "not JPEGs; is what belongs to them of upright photos, as OpenCV reads them? then --exif apply"
 Key = tuple[int, int]
 """Which selection, and the id of a photo in it."""
 
@@ -59,7 +60,7 @@ def told(turned: Turned, exif: Exif, whose: str = "", unclear: str = _UNCLEAR) -
     if turned.refused:
         fix = "--exif apply (upright, as browsers show it) or --exif ignore (as stored)"
         raise _refused(turned.refused, unclear, fix)
-    why = "the JSON's sizes are of the stored pixels" if turned.stored else "they are not a camera's JPEGs"
+    why = "the JSON's sizes are of the stored pixels" if turned.stored else _UNLIKELY
     return f"note: EXIF says to turn {count}{whose}, which is not done: {why}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from shgae.arrays import Bytes
-from shgae.artifacts.file_kinds import NOT_FETCHED, kind_of
+from shgae.artifacts.file_kinds import FAILED_AS_JSON, NOT_FETCHED, kind_of
 from shgae.artifacts.input_file import read_input
 from shgae.data.geometry import Rectangle, Square, covered
 from shgae.data.photo_files import FORMATS, JPEGS, TURNS, Header, orientation_of
@@ -28,6 +28,9 @@ HUGE = "pixels, at most"
 _KNOWN = "JPEG, PNG, WebP, BMP, PPM, GIF"
 _CONVERT = "save it as JPEG or PNG"
 _OTHER_KINDS = {
+    **NOT_FETCHED,
+    **FAILED_AS_JSON,
+    rb"\x1f\x8b": ("packed by gzip", "gunzip it"),
     rb"II\*\0|MM\0\*|II\+\0|MM\0\+": ("a TIFF", _CONVERT),
     rb".{4}ftyp(heic|heix|hevc|heim|heis|mif1|msf1)": ("a HEIC", _CONVERT),
     rb".{4}ftypavi[fs]": ("an AVIF", _CONVERT),
@@ -36,7 +39,6 @@ _OTHER_KINDS = {
     rb"%PDF": ("a PDF", _CONVERT),
     rb"%!PS|\xc5\xd0\xd3\xc6": ("an EPS, which is a program", _CONVERT),
     rb"\s*<svg|\s*<\?xml": ("an SVG or XML", _CONVERT),
-    **NOT_FETCHED,
 }
 """How files begin that people take for photos: what they are, and what to do."""
 
@@ -123,6 +125,9 @@ def _check_size(path: Path, header: Header, expected: tuple[int, int] | None, ex
     if other == tuple(expected):
         why += ", as the photo is " + ("stored" if exif == "apply" else "once it is turned as its EXIF block says")
         fix = f"--exif {'ignore' if exif == 'apply' else 'apply'}"
+    elif size == (expected[1], expected[0]):
+        why += ", width and height swapped"
+        fix = "the JSON with its widths and heights swapped, or " + fix
     raise Refused("photo", path, why, fix)
 
 

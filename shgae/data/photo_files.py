@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
+from urllib.parse import quote, unquote
 
 from PIL import ExifTags, Image
 
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.input_file import open_input
-from shgae.data.text_input import name_parts, plain_name
+from shgae.data.text_input import is_photo_name, leads_out, name_parts, plain_name
 from shgae.errors import Refused
 from shgae.recipes import Exif
 
@@ -35,6 +36,8 @@ TURNS: Mapping[int, Image.Transpose] = {
 }
 """By EXIF's orientation: what makes the stored pixels upright."""
 _SIDEWAYS = range(5, 9)
+_MOST_SUBFOLDERS = 20
+"""In which a photo is looked for that is not where it is said to be."""
 
 Size = tuple[int, int]
 Key = TypeVar("Key")
@@ -49,7 +52,7 @@ class Header:
     orientation: int
     """EXIF's: 1 as stored, 2 to 8 one of :data:`TURNS`."""
     is_jpeg: bool = True
-    """Cameras write JPEG; in a PNG or WebP the block is a leftover that most programs do not heed."""
+    """Cameras write JPEG; in a PNG or WebP the block is mostly a leftover, which OpenCV heeds and others do not."""
 
     @property
     def is_turned(self) -> bool:
@@ -194,13 +197,28 @@ class PhotoFolder:
     def advice(self, file_name: str) -> str:
         """What to do about a photo that is not there: the folder in which it is, or how it is called in this one."""
         *above, name = name_parts(file_name)
-        for folder in [*self._folder.parents, *self._folder.absolute().parents][: len(above)]:
+        parents = [*self._folder.parents, *self._folder.absolute().parents][: len(above)]
+        for folder in [*parents, *self._subfolders]:
             if folder.joinpath(*above, name).is_file():
                 return f"the folder {folder}"
+        for other, what in (
+            (unquote(file_name), "decoded (%20 is a blank)"),
+            (quote(file_name), "with %20 for a blank"),
+        ):
+            may_be = other != file_name and is_photo_name(other) and not leads_out(other)
+            if may_be and self.path(other).is_file():
+                return f"the names in the JSON {what}, for the folder has {other}"
         found = self._stems.get(_stem(name))
         return (
             f"{found}, which the folder has, as its name in the JSON" if found else "the folder that holds the photos"
         )
+
+    @cached_property
+    def _subfolders(self) -> list[Path]:
+        """Those directly in the folder, if they are few; without links."""
+        with os.scandir(self._folder) as entries:
+            found = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        return [self._folder / name for name in found] if len(found) <= _MOST_SUBFOLDERS else []
 
     @cached_property
     def _stems(self) -> dict[str, str]:

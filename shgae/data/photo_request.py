@@ -11,7 +11,7 @@ from typing import Any
 from shgae.artifacts.tables import dumps
 from shgae.config import some
 from shgae.data.boxes import OTHER_CATEGORY, BoxFile, read_boxes
-from shgae.data.doubts import doubt_of_corners, is_by_corners
+from shgae.data.doubts import BoxForms
 from shgae.data.photo_checks import told
 from shgae.data.photo_files import Turned, read_header, same_photos
 from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, have_more, left_out, list_photos, whole_photos
@@ -98,7 +98,7 @@ def read_request(
     file = read_boxes(boxes, category_id, joints)
     if file.note:
         progress.note(f"note: {file.note}")
-    photos, skipped = boxed_photos(listed, file)
+    photos, skipped = boxed_photos(listed, file, progress.note)
     without = len(listed) - len(photos)
     if without:
         progress.note(f"note: {without:,} of {len(listed):,} photos have no box")
@@ -130,17 +130,21 @@ def _look_at(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Exe
     """Notes photos that EXIF says to turn, or refuses them (:func:`~shgae.data.photo_checks.told`), and odd boxes."""
     turned = Turned()
     headers = prefetch((photo.path for photo in photos), read_header, execution.workers)
-    boxes: list[bool] = []
+    boxes = BoxForms()
     for photo, header in zip(photos, headers, strict=True):
         turned.add(photo.path, header, photo.size)
-        boxes += [is_by_corners(box.xywh, header.size_by(config.exif)) for box in photo.boxes or () if header]
-    told_of = {} if boxes else {"unclear": "people are found best in upright photos"}
+        for box in photo.boxes or ():
+            boxes.add(box.xywh, header.size_by(config.exif) if header else None)
+    told_of = {} if any(photo.boxes for photo in photos) else {"unclear": "people are found best in upright photos"}
     if note := told(turned, config.exif, **told_of):
         execution.progress.note(note)
     scores = [box.score for photo in photos for box in photo.boxes or ()]
     if 0 < (without := scores.count(None)) < len(scores):
         execution.progress.note(f"note: {without:,} of {len(scores):,} boxes without a score: it counts as 1")
-    if note := doubt_of_corners(sum(boxes), len(boxes)):
+    if twice := sum(len(photo.boxes) - len({box.xywh for box in photo.boxes}) for photo in photos if photo.boxes):
+        count = counted(twice, "box", "boxes")
+        execution.progress.note(f"note: {count} twice, number for number in one photo: each counts")
+    if note := boxes.note():
         execution.progress.note(f"note: {note}")
 
 

@@ -90,7 +90,7 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
         Refused: nobody can, joints are fractions of the photo, or somebody's annotation is broken and ``bad_people``
             is ``refuse``.
     """
-    fates, doubts = [], Doubts()
+    fates, doubts, crowds = [], Doubts(), 0
     broken = [(one, f"{stray.reason} ({stray.said})") for one, stray in people.strays.items()]
     for number, (photo, annotation_ids) in enumerate(people):
         for annotation_id in annotation_ids:
@@ -100,8 +100,10 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
             fates.append(Fate(annotation_id, number, split, reason, square, person.has_box))
             if reason is not None and reason == person.fault:
                 broken.append((annotation_id, reason))
-            elif reason not in (CROWD, UNLABELLED):
-                doubts.add(person, photo)
+            elif reason == CROWD:
+                crowds += person.is_labelled
+            else:
+                doubts.add(person, photo, is_outside=reason == OUTSIDE)
     if broken and config.bad_people == "refuse":
         annotation, reason = broken[0]
         more = f" ({len(broken)} people are broken)" if len(broken) > 1 else ""
@@ -113,10 +115,23 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
         raise Refused("annotations", people.path, "all labelled joints are at 0, 0", "v = 0 of joints without a label")
     selection = Selection(people, source, tuple(fates), tuple(doubts.notes()))
     if not selection.counts:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())
-        fix = next((fix for reason, fix in _WAYS.items() if selection.dropped[reason]), "a JSON with labelled people")
-        raise Refused("annotations", people.path, f"nobody is left ({reasons})", fix)
+        raise _nobody(selection, doubts, crowds)
     return selection
+
+
+def _nobody(selection: Selection, doubts: Doubts, crowds: int) -> Refused:
+    """What to say where nobody is left; ``crowds`` have labelled joints."""
+    why = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())
+    ways = [fix for reason, fix in _WAYS.items() if selection.dropped[reason]]
+    if doubts.with_unlabelled:
+        why += f"; {doubts.with_unlabelled:,} of them have joints with a place, but v = 0"
+        ways.append("v = 1 or 2 for joints with a label")
+    if crowds:
+        why += f"; {crowds:,} of the crowds have labelled joints"
+        ways.append("iscrowd 0 for single people")
+    return Refused(
+        "annotations", selection.people.path, f"nobody is left ({why})", [*ways, "a JSON with labelled people"][0]
+    )
 
 
 def hold_out(selection: Selection, config: PrepareConfig) -> Selection:

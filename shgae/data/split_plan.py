@@ -80,7 +80,8 @@ def _without_box(selection: Selection) -> int:
 
 def _boxless(selection: Selection) -> Iterator[str]:
     if count := _without_box(selection):
-        yield f"{counted_people(count)} without a box: theirs is the one around the labelled joints"
+        which = "without a box, or with one of negative sides"
+        yield f"{counted_people(count)} {which}: theirs is the one around the labelled joints"
 
 
 def _check_same_joints(one: CocoPeople, other: CocoPeople) -> None:

@@ -17,6 +17,8 @@ _EXACT = 2**53
 """Up to here every whole number is a float of its own."""
 MOST_PIXELS = 2**31
 """No place in a photo is further away, either way."""
+WHOLE_IDS = "whole numbers as ids, in id, image_id and category_id"
+"""What to do about ids that are anything else."""
 _LONGEST_PATH, _LONGEST_PART = 1024, 255
 """Bytes of UTF-8."""
 

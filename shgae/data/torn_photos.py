@@ -30,6 +30,10 @@ _LEAST_ZEROS = 64
 _LAST_OF_PNG = 16
 """Bytes after the pixels of a PNG."""
 _COEFFICIENTS = 64
+_MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
+"""Any but those within the pixels of a scan."""
+_ALONE = b"\x01\xd8"
+"""Markers without a length after them."""
 _INTERVAL = b"\xff\xdd\0\4"
 """The head of what says how far restart markers are apart."""
 
@@ -59,17 +63,30 @@ def check_end(photo: Image.Image, data: bytes) -> None:
     """
     body = _without_zeros(data)
     zeros = len(data) - len(body)
-    if photo.format in JPEGS and zeros and not body.endswith(_END):
+    end = _end_of(data) if photo.format in JPEGS else None
+    if end == -1:
         without_end(data)
-    elif photo.format in JPEGS and photo.getpixel((photo.width - 1, photo.height - 1)) in _GREY:
-        without_end(body[: body.rfind(_END)])
-    elif photo.format in JPEGS and "progressive" in photo.info:
+    elif end and photo.getpixel((photo.width - 1, photo.height - 1)) in _GREY:
+        without_end(data[:end])
+    elif end and "progressive" in photo.info:
         # Each scan passes all pixels, so the last one says nothing of the last bytes; few tries, for most are whole.
-        without_end(body[: body.rfind(_END)], tries=3)
+        without_end(data[:end], tries=3)
     elif photo.format == "WEBP" and zeros >= _LEAST_ZEROS:
         without_end(data)
     elif photo.format == "PNG" and zeros > _LAST_OF_PNG and b"IEND" not in body:
         raise OSError("image file is truncated")
+
+
+def _end_of(data: bytes) -> int:
+    """Where the end marker of a JPEG's own picture stands, not of a thumbnail or a second picture; -1: nowhere."""
+    place = 0
+    while found := _MARKER.search(data, place):
+        if found[0] == _END:
+            return found.start()
+        place = found.end()
+        if found[0][1] not in _ALONE:
+            place += int.from_bytes(data[place : place + 2])
+    return data.rfind(_END)
 
 
 def _without_zeros(data: bytes) -> bytes:

@@ -34,7 +34,7 @@ class ScoredPeople:
         """(N, K) of each model, which of them it found."""
         people = self.people
         return tuple(
-            pck.hits(one.cells, people.cells, people.map_size) & self.labelled & one.is_found[:, None]
+            pck.hits(one.cells, people.cells, people.map_size) & self.labelled & one.joints_found
             for one in self.predictions
         )
 

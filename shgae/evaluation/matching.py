@@ -23,6 +23,8 @@ from shgae.skeleton import COCO_PERSON
 OTHER_SPLIT = "predictions of everybody in this split, --split for another one, or the --limit that they were made with"
 """What to do where people of the split are lacking."""
 _LEAST, _MOST = 1e-6, 1e6
+_LEAST_SHARE = 0.01
+"""No person covers less of the own box: of COCO's with joints nobody covers less than a tenth."""
 _NUMBER = re.compile("[0-9]{1,18}")
 _FIX = 'a JSON list of a number for each joint, or an object {"nose": 0.026, ...}'
 
@@ -129,6 +131,12 @@ def _is(number: str, photo: int) -> bool:
     return bool(_NUMBER.fullmatch(number)) and int(number) == photo
 
 
+def count_twice(entries: Sequence[Mapping[str, Any]]) -> int:
+    """How many results of whole photos are another one of their photo, joint for joint; those without any are none."""
+    results = [one for one in entries if not _is_of_person(one) and any(one["keypoints"])]
+    return len(results) - len({hash((one["image_id"], one.get("file_name"), *one["keypoints"])) for one in results})
+
+
 def without_strangers(entries: Sequence[Mapping[str, Any]], photo_names: Mapping[int, str]) -> list[dict[str, Any]]:
     """Entries of which :func:`with_photo_ids` knew no photo get its id among these ones; without those of none.
 
@@ -227,7 +235,8 @@ def match_people(
 ) -> tuple[list[int | None], list[float]]:
     """Of each entry the row of the split that COCO's greedy OKS gives it, or None, and how like they are.
 
-    Entries are results in COCO's format, in photo pixels; so are the joints (N, K, 2) of the N people of the split.
+    Entries are results in COCO's format, in photo pixels; so are the joints (N, K, 2) of the N people of the split. Of
+    somebody who covers next to nothing of the own box, the box's area decides who is matched.
 
     Raises:
         JsonFault: no entry is of a photo of the split.
@@ -237,7 +246,9 @@ def match_people(
         of_photo[entry["image_id"]].append(place)
     rows: list[int | None] = [None] * len(entries)
     likeness = [0.0] * len(entries)
-    area = area_of(whole.area, whole.box)
+    own, of_box = area_of(whole.area, whole.box), area_of(None, whole.box)
+    # By an area in fractions of the photo nobody is like anybody.
+    area = np.where(own < _LEAST_SHARE * of_box, of_box, own)
     labelled = whole.visibility > 0
     people_of: dict[int | None, list[int]] = defaultdict(list)
     for row, photo in enumerate(whole.photo_id.tolist()):
@@ -250,8 +261,11 @@ def match_people(
             continue
         ranked = sorted(places, key=lambda place: -score_of(entries[place]))
         predicted = np.array([entries[place]["keypoints"] for place in ranked], np.float64).reshape(len(ranked), -1, 3)
-        alike = oks.similarity(predicted[..., :2], xy_photo[people], labelled[people], area[people], sigmas)
-        for rank, (place, person) in enumerate(zip(ranked, oks.match(alike).tolist(), strict=True)):
+        points = np.where(predicted.any(-1, keepdims=True), predicted[..., :2], np.inf)
+        near, alike = (
+            oks.similarity(points, xy_photo[people], labelled[people], each[people], sigmas) for each in (area, own)
+        )
+        for rank, (place, person) in enumerate(zip(ranked, oks.match(near).tolist(), strict=True)):
             if person >= 0:
                 rows[place], likeness[place] = people[person], float(alike[rank, person])
     return rows, likeness

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,32 +17,33 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from shgae.arrays import Floats
-from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable, all_people, photo_of_row
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.strict_json import JsonFault, is_number
+from shgae.data.coco import Person, read_person
 from shgae.data.coco_json import read_dataset
 from shgae.data.selection import BAD_PHOTO, BEYOND_LIMIT
-from shgae.data.text_input import plain_name, there
+from shgae.data.text_input import plain_name, said_size
 from shgae.errors import Refused
 from shgae.evaluation.matching import without_strangers
 from shgae.wording import counted_people
 
-_FIX = "the JSON that shgae prepare took for this split, with COCO's area, iscrowd and num_keypoints"
+_FIX = "the JSON that shgae prepare took for this split, with COCO's area, bbox and iscrowd"
 _FAR = 1e12
 """No area and no coordinate is larger."""
 _ROUNDING = 0.51
 """Pixels of the photo by which a joint may differ: half of one, as in whole numbers, and what a crop's frame rounds."""
-_NEEDED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "area": (lambda value: _is_near(value) and value >= 0, f"a number from 0 to {_FAR:g}"),
+_NEEDED: Mapping[str, tuple[Callable[[Any], bool], str, Any]] = {
+    "area": (lambda value: _is_near(value) and value >= 0, f"a number from 0 to {_FAR:g}", 0.0),
     "bbox": (
-        lambda value: isinstance(value, list) and len(value) == 4 and all(map(_is_near, value)),
+        lambda value: isinstance(value, array) and len(value) == 4 and all(map(_is_near, value)),
         f"four numbers up to {_FAR:g}",
+        [0.0] * 4,
     ),
-    "num_keypoints": (lambda value: _is_near(value) and value >= 0, "a number from 0"),
-    "iscrowd": (lambda value: isinstance(value, int | float) and value in (0, 1), "0 or 1"),
+    "iscrowd": (lambda value: isinstance(value, int | float) and value in (0, 1), "0 or 1", 0),
 }
-"""What COCOeval reads of a person besides its joints, and what is sound, also in words."""
+"""What COCOeval reads of a person besides its joints: what is sound, also in words, and what is handed for a person who
+was dropped where it is not."""
 
 NAMES = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
 """In COCO's order; m and l: people of medium and large area."""
@@ -66,6 +68,8 @@ def official_scores(
     with contextlib.redirect_stdout(io.StringIO()):
         index = COCO()
         index.dataset = copy.deepcopy(dict(truth))
+        for number, one in enumerate(index.dataset["annotations"], 1):
+            one["id"] = number  # an id of 0 is nobody's to COCOeval
         index.createIndex()
         judge = COCOeval(index, index.loadRes([dict(one) for one in results] or [_nobody(truth, sigmas)]), "keypoints")
         if sigmas is not None:
@@ -119,6 +123,8 @@ class OfficialTruth:
     category_id: int
     photos: frozenset[int] | None = None
     """Ids of the photos that are scored; None scores all."""
+    put_right: tuple[str, ...] = ()
+    """What COCOeval is handed otherwise than the JSON has it, since it would score that in silence."""
 
     def of_split(self, data: Artifact, split: str, people: PeopleTable) -> OfficialTruth:
         """The same for these people of a split: only photos of which all people are theirs are scored.
@@ -224,64 +230,88 @@ def _photos_of_json(data: Artifact, split: str, people: PeopleTable) -> tuple[se
     return known, left_out, is_whole
 
 
-def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> OfficialTruth:
-    """Reads a COCO keypoint JSON for COCOeval; ``called`` is the people's category, where several have keypoints.
+def read_truth(
+    path: Path, joints: Sequence[str], called: str | None = None, *, drops_broken: bool = False
+) -> OfficialTruth:
+    """Reads a COCO keypoint JSON for COCOeval, as ``prepare`` reads it.
+
+    Args:
+        path: the JSON.
+        joints: the K names.
+        called: the people's category, where several have keypoints.
+        drops_broken: whether ``prepare`` dropped people who are broken; then they have no joints here.
 
     Raises:
         Refused: the file is missing or malformed, of other joints, or lacks what COCOeval needs of a person.
     """
     file = read_dataset(path, called)
-    category, sha256 = file.category, file.sha256
-    if file.strays:
+    if file.strays and not drops_broken:
         first = min(file.strays)
         raise Refused("--official", path, f"annotation {first} is {file.strays[first].reason}", _FIX)
-    if category["keypoints"] != list(map(plain_name, joints)):
+    if file.category["keypoints"] != list(map(plain_name, joints)):
         raise Refused("--official", path, "its joints are not those of the data", _FIX)
-    dataset, again = strict_json.read(path, "--official", _FIX, constant=float)
-    if again != sha256:
-        raise Refused("--official", path, "it was changed while it was read", "the same command again")
-    people = [one for one in dataset["annotations"] if one.get("category_id") == category["id"]]
-    try:
-        annotations = [_as_cocoeval_reads(person, len(joints)) for person in people]
-    except JsonFault as fault:
-        raise Refused("--official", path, str(fault), _FIX) from fault
-    images = [
-        {"id": image["id"], "file_name": name if isinstance(name := image.get("file_name"), str) else ""}
-        for image in dataset["images"]
-        if type(image.get("id")) is int
-    ]
-    whole = {"images": images, "annotations": annotations, "categories": [{"id": category["id"], "name": "person"}]}
-    return OfficialTruth(path, sha256, whole, category["id"])
+    images = {image["id"]: image for image in file.dataset["images"]}
+    annotations, made, sound = file.dataset["annotations"], [], []
+    for one in annotations:
+        photo = one["image_id"]
+        size = None if photo in file.bad_photos else said_size(images[photo])
+        person = read_person(one, size, len(joints))
+        try:
+            made.append(_as_cocoeval_reads(one, person, drops_broken))
+        except JsonFault as fault:
+            raise Refused("--official", path, str(fault), _FIX) from fault
+        if person.fault is None:
+            sound.append((one, made[-1]))
+    names = {photo: name if isinstance(name := one.get("file_name"), str) else "" for photo, one in images.items()}
+    whole = {
+        "images": [{"id": photo, "file_name": name} for photo, name in names.items()],
+        "annotations": made,
+        "categories": [{"id": file.category["id"], "name": "person"}],
+    }
+    return OfficialTruth(path, file.sha256, whole, file.category["id"], put_right=tuple(_put_right(sound)))
 
 
-def _as_cocoeval_reads(person: Mapping[str, Any], joints: int) -> dict[str, Any]:
+def _as_cocoeval_reads(annotation: Mapping[str, Any], person: Person, drops_broken: bool) -> dict[str, Any]:
     """What COCOeval reads of a person; other categories and outlines are nothing to keypoints.
 
     Raises:
         JsonFault: it would stumble over it, or score it in silence.
     """
-    here = f"annotation {person['id']}"
-    for key, (is_right, wanted) in _NEEDED.items():
-        if person.get(key) is None:
-            raise JsonFault(f"{here} has no {key}")
-        if not is_right(person[key]):
-            raise JsonFault(f"{here} has an unusable {key}, wanted is {wanted}")
-    keypoints = _keypoints(person.get("keypoints"), joints)
-    if keypoints is None or (person["num_keypoints"] and not any(keypoints[2::3])):
+    here, is_dropped = f"annotation {annotation['id']}", drops_broken and person.fault is not None
+    found: dict[str, Any] = {}
+    for key, (is_right, wanted, nothing) in _NEEDED.items():
+        found[key] = annotation.get(key)
+        if is_right(found[key]):
+            continue
+        if not is_dropped:
+            why = f"no {key}" if found[key] is None else f"an unusable {key}, wanted is {wanted}"
+            raise JsonFault(f"{here} has {why}")
+        found[key] = nothing
+    if person.fault is not None and not is_dropped and not person.iscrowd:
+        raise JsonFault(f"{here} has unusable keypoints or an unusable bbox: {person.fault}")
+    labelled = (person.visibility > 0)[:, None] & (person.fault is None)
+    keypoints = np.where(labelled, np.column_stack([person.xy_photo, person.visibility]), 0.0).ravel()
+    if not (np.abs(keypoints) <= _FAR).all():
         raise JsonFault(f"{here} has unusable keypoints")
-    return {key: person[key] for key in ("id", "image_id", "category_id", *_NEEDED)} | {"keypoints": keypoints}
+    of_box = 0.0 if is_dropped else float(person.box[2:].clip(0).prod())
+    return {
+        **{key: annotation[key] for key in ("id", "image_id", "category_id")},
+        "iscrowd": found["iscrowd"],
+        "area": found["area"] or of_box,
+        "bbox": list(found["bbox"]),
+        "num_keypoints": int(labelled.sum()),
+        "keypoints": keypoints.tolist(),
+    }
 
 
-def _keypoints(given: Any, joints: int) -> list[float] | None:
-    """The joints' numbers, zeros where nobody labelled them; None for what is not K joints."""
-    if given is None or given == []:
-        return [0.0] * (3 * joints)
-    if not isinstance(given, list) or len(given) != 3 * joints:
-        return None
-    labelled = [there(v) not in (0, None) for v in given[2::3]]
-    numbers = [one if labelled[place // 3] else 0 for place, one in enumerate(given)]
-    is_known = all(v in (0, 1, 2) for v in numbers[2::3]) and all(map(_is_near, numbers))
-    return numbers if is_known else None
+def _put_right(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Iterator[str]:
+    """What COCOeval is handed otherwise than it is given, of annotations and what it is handed."""
+    if any(one["id"] == 0 for one, _ in pairs):
+        yield "annotation 0 has another id for COCOeval, to which 0 is nobody"
+    if wrong := sum(one.get("num_keypoints") not in (None, made["num_keypoints"]) for one, made in pairs):
+        yield f"num_keypoints of {counted_people(wrong)} is not the number of labelled joints: their number counts"
+    if empty := sum(one["area"] == 0 and made["area"] > 0 for one, made in pairs):
+        yield f"the area of {counted_people(empty)} is 0: that of the box counts"
 
 
 def _is_near(value: Any) -> bool:

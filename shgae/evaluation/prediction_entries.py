@@ -11,10 +11,11 @@ from shgae.data.doubts import FRACTIONS, Coordinates
 from shgae.data.text_input import MOST_PIXELS, is_finite
 
 
-def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
+def check_entries(entries: Any, joints: int, categories: Sequence[int] = ()) -> None:
     """Checks what a file of predictions of K joints holds, read by :func:`~shgae.data.text_input.with_whole`.
 
-    An entry that names another category than ``category_id`` is refused; None takes any.
+    An entry that names another category than the people's is refused; theirs is the first of ``categories`` that one
+    has. Without ``categories`` any is taken.
 
     Raises:
         JsonFault: an entry is broken, of nobody, or of another category, or the points are fractions.
@@ -24,7 +25,7 @@ def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
     if not entries:
         raise JsonFault("it holds no prediction", "a lower detection threshold")
     # First, since boxes of other things have no joints.
-    _check_category([entry for entry in entries if isinstance(entry, dict)], category_id)
+    _check_category([entry for entry in entries if isinstance(entry, dict)], categories)
     for place, entry in enumerate(entries):
         _check(entry, f"entry {place}", joints)
     numbers = array("d")
@@ -64,9 +65,10 @@ def _check(entry: Any, where: str, joints: int) -> None:
         raise JsonFault(f"{where} has neither true nor false as found")
 
 
-def _check_category(entries: Sequence[dict[str, Any]], category_id: int | None) -> None:
+def _check_category(entries: Sequence[dict[str, Any]], categories: Sequence[int]) -> None:
     given = [entry.get("category_id") for entry in entries]
-    others = [one for one in given if category_id is not None and one not in (None, category_id)]
+    category_id = next((one for one in categories if one in given), next(iter(categories), None))
+    others = [one for one in given if categories and one not in (None, category_id)]
     if others:
         count = f"{len(others):,} of the {len(entries):,} entries are"
         why = f"{count} of category_id {others[0]!r:.20}, people are of category_id {category_id}"

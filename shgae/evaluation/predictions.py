@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from shgae.arrays import Array, Floats, Floats32, Ints
+from shgae.arrays import Array, Bools, Floats, Floats32, Ints
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.input_file import Source, path_of
@@ -28,6 +28,7 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import (
     OTHER_SPLIT,
     count_misnamed,
+    count_twice,
     is_of_whole_photos,
     match_people,
     score_of,
@@ -50,7 +51,7 @@ _AS_GIVEN = "points as the file gives them"
 _ARGMAX = DecodeConfig()
 _DECIMALS = 4
 """Of a photo pixel: a cell is wider by far, also where a crop's side is a single pixel of the photo."""
-_FIX = "a list of {annotation_id, keypoints, score}, as shgae evaluate -o writes it"
+_FIX = "a list of {annotation_id or image_id, keypoints, score}, as shgae evaluate -o writes it"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,6 +62,12 @@ class Predictions(Points):
     """Its name in the report."""
     joint_score: Floats32
     """(N, K) the map's value at the cell, or the file's third number of a joint."""
+
+    @property
+    def joints_found(self) -> Bools:
+        """Not those of which a file has x = y = score = 0, as pose tools write a joint that they did not find."""
+        is_given: Bools = (self.xy_photo != 0).any(-1) | (self.joint_score.round(_DECIMALS) != 0)
+        return is_given & super().joints_found
 
 
 def from_cells(
@@ -148,6 +155,8 @@ class PredictionFile:
     """Entries in which the photo's name is not of the photo that the id names."""
     unscored: int = 0
     """Entries without a score."""
+    twice: int = 0
+    """Results of whole photos that are another one, joint for joint."""
 
     def notes(self) -> Iterator[str]:
         """What a user should hear of whom the entries are."""
@@ -163,6 +172,9 @@ class PredictionFile:
         if 0 < self.unscored < len(self.entries):
             which = f"{self.unscored:,} of the predictions in {self.path}"
             yield f"note: {which} have no score: the mean of their joints' counts next to the others' scores"
+        if self.twice:
+            which = f"{self.twice:,} of the predictions in {self.path}"
+            yield f"note: {which} are another one, joint for joint in one photo: each counts in --official"
 
 
 def read_predictions(
@@ -170,21 +182,21 @@ def read_predictions(
     name: str,
     crops: Crops,
     sigmas: Floats | None = None,
-    category_id: int | None = None,
+    categories: Sequence[int] = (),
 ) -> PredictionFile:
     """Reads predictions in COCO's results format.
 
     An entry says whom it is of by ``annotation_id``, or by its photo where that has one person of the split; the photo
     is told by ``file_name`` or ``image_id`` (:func:`~shgae.evaluation.matching.with_photo_ids`). Results without any
     ``annotation_id``, of photos with several people, are matched by COCO's greedy OKS. People without a match, or with
-    ``"found": false``, are not found.
+    ``"found": false``, are not found; nor are joints with x = y = score = 0.
 
     Args:
         source: the JSON.
         name: of the predictor in the report.
         crops: the people to be scored.
         sigmas: (K,) of OKS; None where the joints have none.
-        category_id: of the people; an entry that names another is refused. None takes any.
+        categories: see :func:`~shgae.evaluation.prediction_entries.check_entries`.
 
     Raises:
         Refused: no such file, no JSON, an entry is broken, a person has none or several, or OKS has no sigmas.
@@ -192,10 +204,11 @@ def read_predictions(
     path, whole, joints = path_of(source), crops.whole, crops.whole.visibility.shape[1]
     entries, sha256 = strict_json.read(source, "predictions", _FIX, each=with_whole, constant=float)
     try:
-        check_entries(entries, joints, category_id)
+        check_entries(entries, joints, categories)
         photo_names = cache(crops.photo_names)
         entries = with_photo_ids(entries, photo_names)
         misnamed = count_misnamed(entries, whole, photo_names)
+        twice = count_twice(entries)
         unscored = sum(entry.get("score") is None for entry in entries)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
         matching = None
@@ -222,7 +235,7 @@ def read_predictions(
     cells = cells_of(xy_photo, crops.people, crops.crop_size)
     found = None if says == [None] * len(says) else np.array([one is not False for one in says])
     read = Predictions(xy_photo, cells, score, _AS_GIVEN, found=found, name=name, joint_score=each)
-    return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries, misnamed, unscored)
+    return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries, misnamed, unscored, twice)
 
 
 def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | None]:

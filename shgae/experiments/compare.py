@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.arrays import Bools, Ints
-from shgae.artifacts.compatibility import scored_split
+from shgae.artifacts.compatibility import categories_of, scored_split
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.input_file import typed_path
@@ -122,10 +122,11 @@ class _Bench:
         """Scores one file or folder."""
         if path.is_dir():
             return self._scored(*self._of_study(path))
-        file = read_predictions(path, path.stem, self.crops, self.people.sigmas, self.data.facts["category_id"])
+        categories = categories_of(self.data, self.split)
+        file = read_predictions(path, path.stem, self.crops, self.people.sigmas, categories)
         for note in file.notes():
             execution.progress.note(note)
-        cells = np.where(file.predictions.is_found[:, None, None], file.predictions.cells, _NOWHERE)
+        cells = np.where(file.predictions.joints_found[..., None], file.predictions.cells, _NOWHERE)
         return self._scored(cells, file.sha256, None)
 
     def _of_study(self, path: Path) -> tuple[npt.NDArray[np.int64], str, Artifact]:

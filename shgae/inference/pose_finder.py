@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -34,6 +35,8 @@ Row = dict[str, Any]
 CHANGED = "it was changed while it was looked at"
 RESCORED = 0.2
 """Share of a perfect map above which a joint counts in a score by ``rescore`` (HRNet's and Simple Baselines' rule)."""
+_FAINT = 1e-6
+"""No score of joints is lower where its logarithm counts."""
 TOO_THIN = "too thin or too far off to fill a pixel of the crop"
 """Why there is nothing to cut out."""
 
@@ -206,7 +209,7 @@ class PoseFinder:
     ) -> dict[str, Any]:
         """One person in COCO's results format; K joints in photo pixels, the score of the person their mean.
 
-        With ``rescore`` it is the mean of those above :data:`RESCORED`, 0 without any; a detector's score multiplies.
+        With ``rescore`` it is the mean of those above :data:`RESCORED`, 0 without any; see :func:`_person_score`.
         """
         xy_photo = to_photo(xy_crop, person.square, self._loaded.crop_size)
         score = np.where(is_flat, 0, score)
@@ -223,13 +226,21 @@ class PoseFinder:
             "category_id": self._loaded.artifact.facts["category_id"],
             "bbox": list(person.box.xywh),
             "keypoints": [float(number) for number in joints.ravel()],
-            "score": round(mean * (1.0 if person.box.score is None else person.box.score), 6),
+            "score": round(_person_score(mean, person.box.score), 6),
             **own,
             **{key: names for key, names in lists.items() if names},
         }
 
     def _names(self, which: Bools) -> list[str]:
         return [name for name, is_one in zip(self._loaded.skeleton.names, which, strict=True) if is_one]
+
+
+def _person_score(mean: float, detected: float | None) -> float:
+    """The mean score of the joints times the detector's of the box, or with it, as logarithms, where that is below 0:
+    a product of the two would put a person of faint joints before one of clear joints."""
+    if detected is None:
+        return mean
+    return mean * detected if detected >= 0 else detected + math.log(max(mean, _FAINT))
 
 
 def without_doubles(row: Row, joints: Sequence[str], limit: float, sigmas: Floats | None) -> Row:

@@ -65,8 +65,8 @@ def kinds(points: Points, people: People, flip_pairs: Sequence[tuple[int, int]])
     """The kind of every joint of N people: (N, K), places in :data:`KINDS`; :data:`NOT_COUNTED` without a label or a
     sigma.
 
-    People who were not found miss all of their joints; people of one photo are the others of each other. ``flip_pairs``
-    are joints that change places in a mirror image."""
+    Joints that were not found are missed, and so are all of people who were not; people of one photo are the others of
+    each other. ``flip_pairs`` are joints that change places in a mirror image."""
     sigmas, joints = sigmas_of(people), np.arange(len(people.joints))
     opposite = np.array(mirrored(len(people.joints), flip_pairs))
     labelled = (people.visibility > 0) & np.isfinite(sigmas)
@@ -92,8 +92,7 @@ def kinds(points: Points, people: People, flip_pairs: Sequence[tuple[int, int]])
         [KINDS.index(kind) for kind in ("miss", "good", "jitter", "inversion")],
         KINDS.index("swap"),
     )
-    if points.found is not None:
-        found[~points.found] = KINDS.index("miss")
+    found[~points.joints_found] = KINDS.index("miss")
     return np.where(labelled, found, NOT_COUNTED).astype(np.int64)
 
 

@@ -150,6 +150,11 @@ class Points:
         """(N,) of whom it says anything."""
         return np.ones(len(self.score), bool) if self.found is None else self.found
 
+    @property
+    def joints_found(self) -> Bools:
+        """(N, K) of which joints it says anything."""
+        return np.broadcast_to(self.is_found[:, None], self.cells.shape[:2])
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -176,7 +181,7 @@ class Metric:
     people: int
     """How many counted."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """How many have joints and did not count, by reason."""
+    """How many people have joints and did not count, or joints of the others, by reason."""
     reason: str | None = None
     """Why there is no number, or none of single joints."""
 

@@ -35,6 +35,8 @@ from shgae.skeleton import COCO_PERSON, Skeleton
 BOX_RADII = (0.05, 0.1, 0.2)
 TORSO_RADIUS = 0.2
 PERCENTILES = (50, 75, 90, 95, 99)
+JOINTS_NOT_FOUND = "joints not found"
+"""The key of :attr:`~shgae.metrics.people.Metric.left_out` of errors in pixels."""
 _TORSO_ENDS = ("left_shoulder", "right_hip", "right_shoulder", "left_hip")
 _LABELLED = "labelled joints (v = 1, 2)"
 _IN_CROP = "labelled joints (v = 1, 2) inside the crop"
@@ -83,10 +85,10 @@ def score(points: Points, people: People) -> Scores:
         Inconsistent: a prediction is not a finite number.
     """
     _check(points, people)
-    found = points.is_found
-    hits = pck.hits(points.cells, people.cells, people.map_size) & found[:, None]
+    found = points.joints_found
+    hits = pck.hits(points.cells, people.cells, people.map_size) & found
     # Infinitely far from every joint: missed at any radius, and like nobody.
-    points = replace(points, xy_photo=np.where(found[:, None, None], points.xy_photo, np.inf))
+    points = replace(points, xy_photo=np.where(found[..., None], points.xy_photo, np.inf))
     off = np.where((people.visibility > 0)[..., None], points.xy_photo - people.xy_photo, 0.0)
     study = "the predicted point's cell is nearer to the target's cell than 0.05 of the map's side"
     by_cell = replace(points, decoding=points.cell_decoding or points.decoding)
@@ -218,9 +220,13 @@ def _curves(off: Floats, people: People) -> dict[str, pckh.Curve]:
 def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     distance = _norm(off)
     relative = distance / people.box[:, 2:].max(1, keepdims=True)
-    masks = people.masks.map(lambda mask: mask & points.is_found[:, None])
-    counted = int(masks.all.any(1).sum())
-    left_out = {"people not found": people.with_joints - counted} if points.found is not None else {}
+    found = np.isfinite(distance)
+    masks = people.masks.map(lambda mask: mask & found)
+    has_any = masks.all.any(1)
+    counted, lost = int(has_any.sum()), int((people.masks.all & ~found)[has_any].sum())
+    missed = people.with_joints - counted
+    left_out = {"people not found": missed} if missed or points.found is not None else {}
+    left_out |= {JOINTS_NOT_FOUND: lost} if lost else {}
     for unit, words, lengths in (("px", "photo pixels", distance), ("box", "longer sides of the box", relative)):
         values = masks.map(partial(_percentiles, lengths))
         for place, percentile in enumerate(PERCENTILES):

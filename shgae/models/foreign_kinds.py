@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from shgae.artifacts.file_kinds import NOT_FETCHED, WEB_PAGE, Kind, kind_of
+from shgae.artifacts.file_kinds import FAILED_AS_JSON, NOT_FETCHED, WEB_PAGE, Kind, kind_of
 from shgae.errors import shortened
 from shgae.models.foreign_objects import asked_for, unpickler_of
 from shgae.models.foreign_tensors import STATE_DICT, Fault
@@ -38,7 +38,8 @@ _OTHER_KINDS: dict[bytes, Kind] = {
     b"MATLAB": ("a file of MATLAB", _OTHER_NETWORK),
     rb"\s*<\?xml[^>]*>\s*<net\b": ("a graph of OpenVINO", _OTHER_NETWORK),
     **NOT_FETCHED,
-    rb'\s*<\?xml|(?i:\s*\{\s*"(error|message)"|\s*(404|not found|access denied)\b)': WEB_PAGE,
+    **FAILED_AS_JSON,
+    rb"\s*<\?xml|\s*(?i:(404|not found|access denied)\b)": WEB_PAGE,
 }
 """How files begin that are taken for checkpoints: what they are, and what to do."""
 _SHARD = re.compile(

@@ -9,13 +9,13 @@ from shgae.evaluation.official import NAMES
 from shgae.evaluation.report import EvaluationReport, Pair, Row
 from shgae.evaluation.trainings import Control
 from shgae.metrics.comparison import McNemar
-from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
+from shgae.metrics.pose_scores import BOX_AREA, JOINTS_NOT_FOUND, NO_REGIONS
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
 from shgae.reporting.table import GROUPS, Grid, p_value, percent, points, signed_points, span
 from shgae.reporting.trainings import control, trainings_tables
-from shgae.wording import counted, counted_people
+from shgae.wording import counted, counted_people, few
 
 _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
@@ -205,6 +205,10 @@ def dialects_table(report: EvaluationReport) -> Grid:
     notes = [f"No {family}: {reason}" for family, reason in reasons.items()]
     if missing:
         notes.append(f"Torso: people left out for want of a labelled shoulder and opposite hip: {missing:,}")
+    left_out = [table["error_px/p50"].left_out if "error_px/p50" in table else {} for table in tables]
+    counts = [(row.name, of.get(JOINTS_NOT_FOUND, 0)) for row, of in zip(columns, left_out, strict=True)]
+    if lost := [f"{name} {count:,}" for name, count in counts if count]:
+        notes.append(f"Errors leave out labelled joints that were not found, PCK and OKS miss them: {few(lost)}")
     if areas:
         notes.append(f"AUC, mean over joints: {AUC_IS}")
     notes.append("Box and torso: mean over joints; the other averagings, v = 1, v = 2 and joints are in --json")

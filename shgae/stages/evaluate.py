@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from shgae.arrays import Floats
-from shgae.artifacts.compatibility import check_fits, scored_split
+from shgae.artifacts.compatibility import categories_of, check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.ignored import IGNORED, read_regions
@@ -82,8 +82,9 @@ class _Rules:
         given = None if sigmas is None else read_sigmas(sigmas, joints)
         if official is not None and given is None and tuple(joints) != COCO_PERSON.names:
             raise Refused("--official", official, "OKS has no sigmas of these joints", "--sigmas FILE")
-        called = prepared.manifest.config.get("category")
-        truth = None if official is None else read_truth(official, joints, called)
+        how = prepared.manifest.config
+        called, drops_broken = how.get("category"), how.get("bad_people") == "drop"
+        truth = None if official is None else read_truth(official, joints, called, drops_broken=drops_broken)
         return cls(given, truth, read_regions(prepared, split, len(joints)))
 
     def of(self, people: PeopleTable, prepared: Artifact, split: str, progress: Progress) -> _Rules:
@@ -91,7 +92,7 @@ class _Rules:
         if self.official is None:
             return self
         official = self.official.of_split(prepared, split, people)
-        for note in official.extent(people).notes():
+        for note in (*official.put_right, *official.extent(people).notes()):
             progress.note(f"note: --official: {note}")
         return dataclasses.replace(self, official=official)
 
@@ -160,7 +161,7 @@ def run(
     ):
         scored, predicted = score(sources, names, config, device)
         if execution.world.is_main:
-            _write(draft, scored, predicted, crops, prepared.facts["category_id"])
+            _write(draft, scored, predicted, crops, categories_of(prepared, config.split)[0])
         artifact = draft.commit({"split": config.split, "persons": len(crops), "models": list(names)})
     return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, artifact)
 
@@ -179,7 +180,7 @@ def _read(
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
     joints = prepared.facts["skeleton"]["names"]
     sigmas = sigmas_for(joints, None) if rules.sigmas is None else rules.sigmas
-    file = read_predictions(path, name, crops, sigmas, prepared.facts["category_id"])
+    file = read_predictions(path, name, crops, sigmas, categories_of(prepared, crops.split))
     for note in file.notes():
         execution.progress.note(note)
     return file

@@ -126,6 +126,9 @@ def _facts(written: Written, twins: Sequence[Sequence[Key]], config: PrepareConf
         "dropped": dict(sorted(sum((selection.dropped for selection in selections), Counter()).items())),
         "sources": {selection.source: described(selection) for selection in selections},
     }
+    numbers = {selection.source: selection.people.category_id for selection in selections}
+    if others := {split: number for split, number in numbers.items() if number != facts["category_id"]}:
+        facts["category_ids"] = others
     if config.context != 1:
         facts["context"] = config.context
     shared = where_twins_are(selections, twins)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from shgae.arrays import Floats
+from shgae.arrays import Bools, Floats
 from shgae.artifacts.command_line import stamp
-from shgae.artifacts.compatibility import scored_split
+from shgae.artifacts.compatibility import categories_of, scored_split
 from shgae.artifacts.crops import ALL_PEOPLE, Crops
 from shgae.artifacts.output_file import PICTURE, check_file, make_room
 from shgae.artifacts.store import open_artifact, verify_files
@@ -106,7 +106,7 @@ def run(
     file = None
     if predictions is not None:
         given = sigmas_for(skeleton.names, sigmas)
-        file = read_predictions(predictions, predictions.stem, crops, given, prepared.facts["category_id"])
+        file = read_predictions(predictions, predictions.stem, crops, given, categories_of(prepared, split))
         for note in file.notes():
             execution.progress.note(note)
     make_room(output.parent)
@@ -130,12 +130,18 @@ def run(
 
 
 def errors_of(file: PredictionFile, crops: Crops) -> Floats:
-    """(N,) mean distance of the labelled joints from their annotation, in pixels of the crop; inf where not found."""
-    labelled = crops.people.visibility > 0
+    """(N,) mean distance of the labelled joints that were found from their annotation, in pixels of the crop; inf where
+    none was."""
+    found = _found(file, crops)
     xy_crop = crop_points(file.predictions.xy_photo, crops.people, crops.crop_size)
     distance = np.linalg.norm(xy_crop - crops.people.xy_crop, axis=-1)
-    mean = (distance * labelled).sum(1) / np.maximum(labelled.sum(1), 1)
-    return np.where(file.predictions.is_found, mean, np.inf)
+    mean = (distance * found).sum(1) / np.maximum(found.sum(1), 1)
+    return np.where(found.any(1), mean, np.inf)
+
+
+def _found(file: PredictionFile, crops: Crops) -> Bools:
+    """(N, K) the labelled joints that were found."""
+    return (crops.people.visibility > 0) & file.predictions.joints_found
 
 
 def changed(
@@ -155,13 +161,20 @@ def _worst(errors: Floats, most: int) -> Rows:
 
 
 def _predictions(crops: Crops, rows: Rows, file: PredictionFile, views: Sequence[Sequence[View]]) -> list[View]:
-    """What was predicted of joints that have a label; nothing of people that were not found."""
+    """What was predicted of joints that have a label; nothing of joints that were not found."""
     xy = crop_points(file.predictions.xy_photo, crops.people, crops.crop_size)
-    errors, found = errors_of(file, crops), file.predictions.is_found
-    drawn = np.where((crops.people.visibility > 0) & found[:, None], 2, 0).astype(np.uint8)
-    titles = [f"predicted: {errors[row]:.1f} crop px off" if found[row] else "not found" for row in rows]
+    errors, found = errors_of(file, crops), _found(file, crops)
+    lost = (crops.people.visibility > 0).sum(1) - found.sum(1)
+    titles = [_title(errors[row], lost[row]) for row in rows]
+    drawn = np.where(found, 2, 0).astype(np.uint8)
     pictures = (view[0].picture for view in views)
     return [View(*part) for part in zip(pictures, xy[rows], drawn[rows], titles, strict=True)]
+
+
+def _title(error: float, lost: int) -> str:
+    if not np.isfinite(error):
+        return "not found"
+    return f"predicted: {error:.1f} crop px off" + (f", {lost} not found" if lost else "")
 
 
 def _targets(crops: Crops, rows: Rows, config: ShowConfig, skeleton: Skeleton) -> list[View]:

@@ -20,6 +20,15 @@ def test_a_web_page_is_told_in_any_case_and_after_blanks(start: bytes) -> None:
     assert kind_of(start, NOT_FETCHED) is WEB_PAGE
 
 
+@pytest.mark.parametrize(
+    "start", [b"<Error>", b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code>']
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_an_error_page_of_a_store_is_told(mark: bytes, start: bytes) -> None:
+    kind = kind_of(mark + start, NOT_FETCHED)
+    assert kind is not None and "download failed" in kind[0]
+
+
 def test_a_pointer_of_git_lfs_is_told_and_its_command_fetches_the_file() -> None:
     kind = kind_of(POINTER, NOT_FETCHED)
     assert kind is not None and kind is not WEB_PAGE

@@ -46,6 +46,18 @@ def test_what_is_missing_or_inside_a_file_is_not_there(tmp_path: Path) -> None:
             open_input(path)
 
 
+def test_a_link_that_leads_nowhere_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "lost").symlink_to(tmp_path / "store" / "blob")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "long").symlink_to("x" * 300)
+    for name, why in {
+        "lost": "a link to a file that is not there",
+        "loop": "a link in a circle",
+        "long": "a link to a file that is not there",
+    }.items():
+        assert refusal(tmp_path / name).why == why
+
+
 @pytest.mark.parametrize("call", ["stat", "open"])
 def test_what_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     path = tmp_path / "a"

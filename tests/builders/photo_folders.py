@@ -54,7 +54,8 @@ def make(path: Path, photos: int = 7, first_id: int = 0, people: int = 2) -> Fol
             if person < people:
                 for x, y, colour in zip(xs, ys, ((255, 0, 0), (0, 255, 0)), strict=True):
                     pixels[y - 1 : y + 2, x - 1 : x + 2] = colour
-            keypoints = [int(n) for joint in zip(xs, ys, labels, strict=True) for n in joint]
+            joints = zip(xs, ys, labels, strict=True)
+            keypoints = [int(n) for joint in joints for n in (joint if joint[2] else (0, 0, 0))]
             content["annotations"].append(
                 {
                     "id": 1000 + len(content["annotations"]),

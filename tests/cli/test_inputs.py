@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from shgae.cli.app import main
+from shgae.cli.inputs import Photos
+from shgae.errors import Refused
 from tests.builders.chain import Chain
 
 WRONG = [
@@ -56,7 +58,7 @@ WRONG = [
     # Paths that no disk has are an input's fault.
     ("import " + "x" * 300 + " -o out", "path in xxx"),
     ("info " + "x" * 300, "path in xxx"),
-    ("import loop -o out", "path in loop: too many levels of symbolic links"),
+    ("import loop -o out", "checkpoint in loop: a link in a circle"),
     # The value of an option was forgotten, and the next option is not a name for a folder.
     ("train nothing -o --force", "option in --output: its value is missing, --force stands in its place"),
     ("train nothing --output=--json", "option in --output: its value is missing, --json stands in its place"),
@@ -69,8 +71,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "file").write_text("{}")
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "lost").symlink_to("blob")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_of_photos_of_which_none_is_there_a_link_is_called_so(here: Path) -> None:
+    for name, why in {"lost": "a link to a file that is not there", "nothing": "no such file or folder"}.items():
+        with pytest.raises(Refused) as refused:
+            Photos().check([here / name])
+        assert refused.value.why == why
 
 
 @pytest.mark.parametrize(("words", "line"), WRONG)

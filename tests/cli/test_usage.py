@@ -69,6 +69,20 @@ def test_what_the_library_of_the_parser_says_is_put_in_plain_words(said: str, pl
     assert line(Wrong(said)) == f"{plain}. Try: shgae train --help."
 
 
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ("train x -o y --optimizer Adam", "--optimizer adam"),
+        ("train x -o y --recipe imporved", "--recipe improved"),
+        ("prepare --train a b -o y --crop-size 129", "--crop-size 128"),
+        ("train x -o y --optimizer zzzz", "shgae train --help"),
+    ],
+)
+def test_in_place_of_a_choice_that_is_none_the_next_is_advised(words: str, fix: str, capsys) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.endswith(f"Try: {fix}.\n")
+
+
 @pytest.mark.parametrize(("end", "kept"), [(".", "."), ("?", "?"), ("!", "!."), ("", ".")])
 def test_a_line_ends_in_one_stop(end: str, kept: str) -> None:
     assert line(Wrong(f"Is it{end}")) == f"Is it{kept} Try: shgae train --help."

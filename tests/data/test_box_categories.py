@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from shgae.artifacts.strict_json import JsonFault
 from shgae.data.boxes import OTHER_CATEGORY, BoxFile, read_boxes
 from shgae.data.coco_category import category_of_people
 from shgae.data.photo_request import read_request
@@ -68,7 +69,12 @@ NAMED: dict[str, tuple[list[Any], int, int, str]] = {
     "something else by the number": ([CAR, {"id": 2, "name": "dog"}], 1, 1, "category 1, 'car'"),
     "the only category": ([{"id": 5, "name": "athlete"}], 1, 5, "category 5, 'athlete'"),
     "people by another number": ([CAR, PERSON], 1, 3, "category 3, 'person'"),
-    "several people": ([PERSON, PERSON | {"id": 4}, CAR], 1, 1, "category 1, 'car'"),
+    "another word, next to cars": ([CAR, {"id": 2, "name": "pedestrian"}], 1, 2, "category 2, 'pedestrian'"),
+    "another word in other letters": ([CAR, {"id": 2, "name": " Humans "}], 1, 2, "category 2, ' Humans '"),
+    "person, next to another word": ([CAR, PERSON, {"id": 2, "name": "people"}], 1, 3, "category 3, 'person'"),
+    "two words, one with the number": ([{"id": 1, "name": "man"}, {"id": 2, "name": "woman"}], 1, 1, "'man'"),
+    "animals, next to another word": ([{"id": 2, "name": "men"}, {"id": 17, "name": "cat"}], 17, 17, "'cat'"),
+    "animals by the number of people": ([{"id": 1, "name": "cat"}, {"id": 2, "name": "toy"}], 1, 1, "'cat'"),
     "several with joints": ([CAR | {"keypoints": ["x"]}, {"id": 2, "name": "dog", "keypoints": ["y"]}], 1, 1, "'car'"),
     "animals, next to people": ([PERSON, {"id": 17, "name": "cat"}], 17, 17, "category 17, 'cat'"),
     "animals, next to hands": (
@@ -98,6 +104,36 @@ def test_a_category_called_person_by_its_number_and_one_without_a_name_are_plain
     assert category_of_people(categories, number, JOINTS) == (number, "")
 
 
+@pytest.mark.parametrize("names", [("person", "Person"), ("men", "women")])
+@pytest.mark.parametrize("others", [[CAR], [{"id": 1}], []])
+def test_where_several_categories_are_people_and_none_has_the_number_all_are_named(
+    names: tuple[str, str], others: list[Any]
+) -> None:
+    people = [{"id": number, "name": name} for number, name in zip((3, 4), names, strict=True)]
+    with pytest.raises(JsonFault) as fault:
+        category_of_people([*people, *others], 1, JOINTS)
+    assert all(f"{number} '{name}'" in str(fault.value) for number, name in zip((3, 4), names, strict=True))
+    assert ("1 'car'" in str(fault.value)) == (others == [CAR]) and "alone" in str(fault.value.fix)
+
+
+def test_boxes_without_categories_of_which_most_are_of_0_are_refused_where_1_would_be_the_people() -> None:
+    def boxes(*categories: int) -> list[Any]:
+        return [BOX | {"category_id": category} for category in categories]
+
+    for mixed in ((0, 0, 1), (0, 1), (0, 0, 1, 2, 2)):
+        with pytest.raises(Refused, match="of category 0 and [12] of 1.* Try: category_id 1 for people"):
+            read(boxes(*mixed))
+        with pytest.raises(Refused, match="of category 0 and [12] of 1"):
+            read(DATASET | {"annotations": boxes(*mixed)})
+        assert read(DATASET | {"annotations": boxes(*mixed), "categories": [PERSON | {"id": 1}]}).images
+    assert [len(read(boxes(*some)).images[0].boxes) for some in ((0, 1, 1), (0, 0, 1, 2, 2, 2), (1,))] == [2, 1, 1]
+    assert not read(boxes(0, 0)).images
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "boxes.json"
+        path.write_text(json.dumps(boxes(0, 0, 5)))
+        assert len(read_boxes(path, 5).images) == 1
+
+
 def test_a_dataset_of_several_other_things_is_refused() -> None:
     with pytest.raises(Refused, match="1, this model's people, is not there"):
         read(DATASET | {"categories": [CAR | {"id": 4}, {"id": 2, "name": "dog"}]}, JOINTS)
@@ -121,6 +157,8 @@ def test_other_categories_are_named_and_a_list_that_counts_from_0_is_doubted(tmp
 
 
 def test_a_box_without_a_score_among_scored_ones_is_told(tmp_path: Path) -> None:
-    boxes: list[dict[str, Any]] = [{"image_id": 1, "bbox": [1, 1, 9, 9], "score": score} for score in (0.5, None, 0.1)]
+    boxes: list[dict[str, Any]] = [
+        {"image_id": 1, "bbox": [1, 1, 9, n], "score": score} for n, score in ((7, 0.5), (8, None), (9, 0.1))
+    ]
     assert noted(tmp_path, boxes) == ["note: 1 of 3 boxes without a score: it counts as 1"]
     assert noted(tmp_path, boxes[:1]) == noted(tmp_path, boxes[1:2]) == []

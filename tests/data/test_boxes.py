@@ -143,7 +143,7 @@ def test_a_broken_json_is_refused_and_the_entry_named(fault: str) -> None:
     assert len(refused.value.line()) < 300
 
 
-@pytest.mark.parametrize("image_id", [8, None, math.nan, "7", [7], 2**70])
+@pytest.mark.parametrize("image_id", [8, None, math.nan, [7], 2**70])
 def test_a_box_of_an_image_that_is_not_listed_is_counted(image_id: Any) -> None:
     file = read(changed(DATASET, "annotations", 0, "image_id", to=image_id))
     assert file.skipped[NOT_LISTED] == 1
@@ -282,7 +282,7 @@ def test_an_entry_without_a_box_is_counted_in_either_form(nothing: Any) -> None:
 
 def test_one_photo_in_several_spellings_is_one_image() -> None:
     names = ("x/y.png", "x\\y.png", "./x/y.png")
-    (image,) = read([{"file_name": name, "bbox": [0, 0, n, 1]} for n, name in enumerate(names, 1)]).images
+    (image,) = read([{"file_name": name, "bbox": [0, 0, n, 9]} for n, name in enumerate(names, 1)]).images
     assert [box.xywh[2] for box in image.boxes] == [1, 2, 3]
 
 

@@ -15,6 +15,7 @@ from scipy.io import savemat
 from shgae.data.converters.lsp import read_lsp
 from shgae.data.converters.mpii import read_mpii
 from shgae.data.converters.people import photo_sizes
+from shgae.errors import Refused
 from tests.builders.annotation_files import mpii_people, save_newell, save_release
 
 ENTRY: dict[str, Any] = {"img_paths": "a.jpg", "isValidation": 0, "joint_self": [[1, 2, 1]] * 16}
@@ -41,6 +42,20 @@ def test_who_is_broken_in_a_json_is_left_out_and_told(tmp_path: Path, wrong: dic
     found = read_mpii(tmp_path / "a.json")
     assert [len(people) for people in found.splits.values()] == [2]
     assert any("left out: 1 (" in note for note in found.notes)
+
+
+def test_a_json_of_another_data_set_or_program_is_told_as_such(tmp_path: Path) -> None:
+    leeds = ENTRY | {"dataset": "LEEDS"}
+    hrnet = {"image": "a.jpg", "joints": [[1, 2]] * 16, "joints_vis": [1] * 16, "center": [9, 9], "scale": 1}
+    for entries, why in (
+        ([leeds, leeds], r"nobody in it is of MPII \(people of other data sets, left out: 2 people \('LEEDS'\)\)\."),
+        ([hrnet], "entry 0 has no joint_self, but joints_vis, as lists of HRNet and MMPose"),
+    ):
+        (tmp_path / "a.json").write_text(json.dumps(entries))
+        with pytest.raises(Refused, match=why):
+            read_mpii(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text(json.dumps([leeds, ENTRY]))
+    assert "people of other data sets, left out: 1 person ('LEEDS')" in read_mpii(tmp_path / "a.json").notes
 
 
 def test_a_joint_without_place_or_flag_is_not_labelled_and_without_joints_nobody_is_there(tmp_path: Path) -> None:

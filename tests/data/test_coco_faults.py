@@ -63,7 +63,11 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     ),
     "joint names that are no list": (with_value("nose", "categories", 0, "keypoints"), "list of different names"),
     "joint names that are numbers": (with_value([1, 2, 3], "categories", 0, "keypoints"), "list of different names"),
-    "a joint name twice": (with_value(["a", "a", "b"], "categories", 0, "keypoints"), "list of different names"),
+    "a joint name twice": (with_value(["b", "a", "a"], "categories", 0, "keypoints"), "have 'a' twice"),
+    "joint names that are an object": (
+        with_value({"0": "a", "1": "b"}, "categories", 0, "keypoints"),
+        "the category's keypoints are an object, and not a list of different names",
+    ),
     "more joints than a network has maps": (
         with_value([f"joint {i}" for i in range(600)], "categories", 0, "keypoints"),
         "its category has 600 joints, networks have maps of 512 at most",
@@ -75,14 +79,15 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     "a photo id twice": (with_value(5, "images", 1, "id"), "photo id 5 is given twice"),
     "an annotation id twice": (with_value(10, "annotations", 2, "id"), "annotation id 10 is given twice"),
     "an annotation id that is true": (with_value(True, "annotations", 2, "id"), "annotations[2]"),
-    "an annotation id beyond 64 bits": (with_value(2**63, "annotations", 2, "id"), "annotations[2]"),
+    "an annotation without an id": (
+        without("annotations", 2, "id"),
+        "annotations[2] has no whole number as its id (null)",
+    ),
+    "an annotation id beyond 64 bits": (
+        with_value(2**63, "annotations", 2, "id"),
+        "annotations[2] has a number beyond 64 bits as its id (9223372036854775808)",
+    ),
     "an id that is a fraction": (with_value(1.5, "annotations", 2, "id"), "annotations[2]"),
-    "no file name": (without("images", 0, "file_name"), "photo 5"),
-    "an empty file name": (with_value("", "images", 0, "file_name"), "photo 5"),
-    "a file name that is the folder": (with_value(".", "images", 0, "file_name"), "photo 5"),
-    "a file name with NUL": (with_value("a\0.jpg", "images", 0, "file_name"), "photo 5"),
-    "half a surrogate as a file name": (with_value("\udc80.jpg", "images", 0, "file_name"), "photo 5"),
-    "a file name no disk takes": (with_value("x" * 300, "images", 0, "file_name"), "photo 5"),
 }
 
 PERSON_FAULTS: dict[str, tuple[Callable[[Document], Any], str | None]] = {
@@ -120,7 +125,13 @@ PERSON_FAULTS: dict[str, tuple[Callable[[Document], Any], str | None]] = {
     "null where v = 0": (lambda a: a["keypoints"].__setitem__(slice(6, 8), [None] * 2), None),
     "a joint of nulls": (lambda a: a["keypoints"].__setitem__(slice(6, 9), [None] * 3), None),
     "a joint of NaN": (lambda a: a["keypoints"].__setitem__(slice(6, 9), [float("nan")] * 3), None),
-    "a negative box": (lambda a: a.update(bbox=[1, 2, 3, -4]), "box without area"),
+    "a negative box": (lambda a: a.update(bbox=[1, 2, 3, -4]), None),
+    "a box from its lower right": (lambda a: a.update(bbox=[9, 9, -8, -7]), None),
+    "zeros and a null for v": (lambda a: a["keypoints"].__setitem__(slice(6, 9), [0, 0, None]), None),
+    "a place and a null for v": (
+        lambda a: a["keypoints"].__setitem__(slice(6, 9), [1, 0, None]),
+        "joint that is not finite",
+    ),
     "a box with NaN": (lambda a: a.update(bbox=[1, 2, float("nan"), 4]), "box that is not finite"),
     "a box beyond floats": (lambda a: a.update(bbox=[1, 2, 1e308 * 10, 4]), "box that is not finite"),
     "a joint that is NaN": (lambda a: a["keypoints"].__setitem__(0, float("nan")), "joint that is not finite"),
@@ -205,6 +216,8 @@ OUTSIDE = (
     "\\b.jpg",
 )
 
+NO_NAMES = (12, "", ".", "a\0.jpg", "\udc80.jpg", "x" * 300)
+
 
 @pytest.mark.parametrize(
     ("key", "value", "why"),
@@ -214,6 +227,8 @@ OUTSIDE = (
             for value in (64.5, "64", True, [64], 2**31, math.inf)
         ],
         *[("file_name", name, "leads out of the folder") for name in OUTSIDE],
+        ("file_name", None, "photo in id 5: it has no file_name"),
+        *[("file_name", name, "none that a photo can have") for name in NO_NAMES],
     ],
 )
 def test_what_is_wrong_with_one_photo_is_that_photos_fault(tmp_path: Path, key: str, value: object, why: str) -> None:

@@ -62,11 +62,12 @@ def test_true_is_no_number(tmp_path: Path, key: str, where: int):
     assert people[-1].fault in ("keypoints that are not a list of numbers", "bbox that is not four numbers")
 
 
-def test_who_has_no_box_gets_the_one_around_the_joints(tmp_path: Path):
+@pytest.mark.parametrize("side", [[1, 1, 9, 0], [10, 10, -9, -9]])
+def test_who_has_no_box_gets_the_one_around_the_joints(tmp_path: Path, side: list[int]):
     content = document()
     content["annotations"][0].pop("bbox")
     content["annotations"][0]["keypoints"] = [2, 3, 2, 22, 5, 1, 900, 900, 0]
-    content["annotations"][1]["bbox"] = [1, 1, 9, 0]
+    content["annotations"][1]["bbox"] = side
     first, *_, last = everybody(read(tmp_path, content))
     assert (first.has_box, last.has_box) == (False, False)
     assert last.box.tolist() == [2, 0, 20, 8], "as wide as the joints lie apart, and at least 8 pixels high"
@@ -108,6 +109,22 @@ def test_ids_that_are_texts_are_told_as_such(tmp_path: Path, name: str):
     for entry in content[name]:
         entry["id"] = str(entry["id"])
     assert f"{name}[0] has a text as its id" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("photo", "told"),
+    [
+        ("5", "a text as its id ('5')"),
+        (5.5, "no whole number as its id (5.5)"),
+        (2**63, "a number beyond 64 bits as its"),
+    ],
+)
+def test_photos_with_ids_that_are_no_whole_numbers_are_told_where_people_look_for_them(
+    tmp_path: Path, photo: Any, told: str
+):
+    strays = read(tmp_path, with_value(photo, "images", 0, "id")).strays.values()
+    (said,) = {stray.said for stray in strays}
+    assert said.startswith(f"image_id 5, and images[0] has {told}")
 
 
 def test_ids_of_photos_that_are_texts_are_told_as_such(tmp_path: Path):

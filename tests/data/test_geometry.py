@@ -249,6 +249,23 @@ def test_what_is_no_photo_is_refused(tmp_path: Path):
     assert "a folder" in line_of(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("data", "kind", "fix"),
+    [
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "a store's error page", "fetch"),
+        (b'{"error": "rate limit"}', "a JSON", "fetch"),
+        (b"\x1f\x8b\x08\0", "packed by gzip", "gunzip"),
+        (b"<svg></svg>", "an SVG or XML", "save it as JPEG"),
+    ],
+)
+def test_what_a_download_leaves_in_place_of_a_photo_is_called_by_its_name(
+    tmp_path: Path, data: bytes, kind: str, fix: str
+):
+    (tmp_path / "a.jpg").write_bytes(data)
+    line = line_of(tmp_path / "a.jpg")
+    assert f"no photo ({kind}" in line and f"Try: {fix}" in line
+
+
 def test_a_tiff_is_refused_as_pillow_would_turn_it(tmp_path: Path):
     line_of(save(tmp_path, Image.new("RGB", (6, 4)), "photo.tiff"))
 

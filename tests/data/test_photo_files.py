@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from shgae.data.coco import read_coco
 from shgae.data.photo_files import read_header
+from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import PrepareConfig
 from shgae.stages import convert, predict, prepare
@@ -82,3 +85,27 @@ def test_no_command_prints_pillows_warnings_of_a_photo(
 ) -> None:
     command(odd)
     assert [str(one.message) for one in recwarn if "PIL" in one.filename or "pixels" in str(one.message)] == []
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda path: path.symlink_to(path.parent / "store" / "blob"), "a link to a file that is not there"),
+        (lambda path: path.symlink_to(path.name), "a link in a circle"),
+        (lambda path: path.mkdir(), "it is a folder"),
+        (os.mkfifo, "it is a pipe"),
+    ],
+    ids=["a link to what was not fetched", "a loop", "a folder", "a pipe"],
+)
+def test_what_lies_in_the_place_of_a_photo_is_called_by_its_name(
+    tmp_path: Path, make: Callable[[Path], None], why: str
+) -> None:
+    make(tmp_path / "1.jpg")
+    category = {"id": 1, "name": "person", "keypoints": ["nose"]}
+    person = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [2, 2, 20, 20], "keypoints": [5, 5, 2]}
+    dataset = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [person], "categories": [category]}
+    (tmp_path / "people.json").write_text(json.dumps(dataset))
+    people = read_coco(tmp_path / "people.json", tmp_path)
+    with pytest.raises(Refused) as refused:
+        people.photo_path(next(photo for photo, _ in people))
+    assert refused.value.why.startswith(why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,12 @@ def test_a_limit_takes_the_first_photos(photos: Path, limit: int) -> None:
 
 
 def test_with_boxes_their_photos_and_people_are_meant_and_the_rest_is_noted(photos: Path, tmp_path: Path) -> None:
-    boxes = boxed(tmp_path, ("d.jpg", BOX), ("a.png", BOX), ("d.jpg", BOX), ("x.png", BOX), ("b.png", [5, 5, 0, 9]))
+    boxes = boxed(
+        tmp_path,
+        *[(f"{n}.png", BOX) for n in "ax"],
+        ("b.png", [5, 5, 0, 9]),
+        *[("d.jpg", [5, 5, 10, n]) for n in (8, 9)],
+    )
     found = asked(photos, boxes=boxes)
     assert names(found) == ["a.png", "d.jpg"] and [photo.people for photo in found.photos] == [1, 2]
     assert (found.people, found.without_box, len(found.photos)) == (3, 2, 2)
@@ -199,6 +205,13 @@ def test_the_size_in_the_boxes_tells_which_way_up_is_meant(photos: Path, tmp_pat
     assert len({upright.why, unclear.why, refused(photos).why}) == 3, "boxes, or people, are what is unclear"
 
 
+def test_a_box_that_a_photo_has_twice_is_noted_and_one_of_two_photos_is_not(photos: Path, tmp_path: Path) -> None:
+    four = [(path.name, BOX) for path in photos.iterdir()]
+    assert said(photos, boxes=boxed(tmp_path, *four)) == []
+    (note,) = said(photos, boxes=boxed(tmp_path, *four, four[0], four[0], four[1]))
+    assert note.startswith("note: 3 boxes twice")
+
+
 @pytest.mark.parametrize(
     ("exif", "orientation", "is_odd"), [("ignore", 6, False), ("apply", 6, True), ("apply", 3, False)]
 )
@@ -211,13 +224,32 @@ def test_boxes_by_their_corners_are_noted_by_the_size_that_is_cut_from(
     assert sum("corners" in note for note in said(photos, boxes=boxes, exif=exif)) == is_odd
 
 
-@pytest.mark.parametrize(("odd", "of"), [(1, 3), (1, 4), (2, 7)])
-def test_a_quarter_of_boxes_by_their_corners_is_no_doubt_and_more_is(
+@pytest.mark.parametrize(("odd", "of"), [(1, 9), (1, 10), (2, 19)])
+def test_a_tenth_of_boxes_by_their_corners_is_no_doubt_and_more_is(
     photos: Path, tmp_path: Path, odd: int, of: int
 ) -> None:
     boxes = boxed(tmp_path, *[("a.png", [20, 10, 39, 29])] * odd, *[("c.jpg", BOX)] * (of - odd))
     notes = [note for note in said(photos, boxes=boxes) if "corners" in note]
-    assert len(notes) == (4 * odd > of) and all(f"{odd} of {of}" in note for note in notes)
+    assert len(notes) == (10 * odd > of) and all(f"{odd} of {of}" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("box", "is_odd"), [([35, 5, 20, 10], True), ([20, 20, 15, 14], True), ([20, 20, 15, 15], False)]
+)
+def test_boxes_beyond_the_photo_are_noted_but_for_squares(
+    photos: Path, tmp_path: Path, box: list[int], is_odd: bool
+) -> None:
+    notes = said(photos, boxes=boxed(tmp_path, ("a.png", box)))
+    assert sum("1 of 1 box reach beyond the photo: is bbox" in note for note in notes) == is_odd
+
+
+@pytest.mark.parametrize(("most", "is_odd"), [(100, True), (101, False)])
+def test_boxes_of_per_cent_are_noted_where_photos_are_large(
+    photos: Path, tmp_path: Path, most: int, is_odd: bool
+) -> None:
+    Image.new("RGB", (320, 240)).save(photos / "large.png")
+    boxes = boxed(tmp_path, *[("large.png", [0, 0, 90, 80])] * 2, ("large.png", [20, 20, most - 20, 10]))
+    assert sum("per cent" in note for note in said(photos / "large.png", boxes=boxes)) == is_odd
 
 
 def test_boxes_of_a_photo_that_cannot_be_read_are_no_doubt(photos: Path, tmp_path: Path) -> None:
@@ -240,6 +272,22 @@ def test_photos_in_subfolders_are_told_of_unless_they_are_given_too(photos: Path
     assert ["subfolders" in line for line in said(photos, photos / "sub")] == [True, False]
     assert not any("subfolders" in line for line in said(photos, photos / "sub", photos / "sub" / "deep"))
     assert said(photos / "c.jpg") == []
+
+
+def test_links_in_subfolders_are_photos_too_and_what_is_no_file_is_none(photos: Path) -> None:
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "sub" / "folder.jpg").mkdir(parents=True)
+    os.mkfifo(photos / "sub" / "pipe.jpg")
+    assert said(photos) == []
+    (photos / "sub" / "e.jpg").symlink_to(photos / "c.jpg")
+    assert ["subfolders" in line for line in said(photos)] == [True]
+
+
+def test_links_to_one_file_are_noted_as_copies_are(photos: Path) -> None:
+    (photos / "x.png").symlink_to(photos / "b.png")
+    assert len(asked(photos).photos) == 5
+    (note,) = said(photos)
+    assert "b.png and x.png" in note
 
 
 def test_pictures_of_an_artefact_in_the_folder_are_no_photos_in_subfolders(photos: Path) -> None:

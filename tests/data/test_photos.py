@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.data.boxes import Box, BoxedImage, BoxFile
+from shgae.data.boxes import CROWD, NO_AREA, NO_BOX, Box, BoxedImage, BoxFile
 from shgae.data.photos import NOT_GIVEN, boxed_photos, list_photos, whole_photos
 from shgae.errors import Refused
 
@@ -38,10 +38,21 @@ def test_a_folder_gives_its_own_photos_sorted_and_nothing_else(tmp_path: Path) -
 
 def test_files_are_taken_as_they_are_once_and_in_order(tmp_path: Path) -> None:
     b, a = touch(tmp_path, "b.jpg", "a.odd")
-    (tmp_path / "link.jpg").symlink_to(b)
     missing = tmp_path / "missing.jpg"
-    photos, _ = list_photos([b, a, tmp_path / "link.jpg", tmp_path, missing, b])
+    (tmp_path / "here").symlink_to(tmp_path)
+    photos, _ = list_photos([b, a, tmp_path, missing, b, tmp_path / "here", tmp_path / "here" / "b.jpg"])
     assert photos == [b, a, missing]
+
+
+def test_links_to_one_file_are_photos_of_their_own_and_have_boxes_of_their_own(tmp_path: Path) -> None:
+    touch(tmp_path, "store/blob", "photos/c.jpg")
+    links = [tmp_path / "photos" / name for name in ("a.jpg", "b.jpg")]
+    for link in links:
+        link.symlink_to(tmp_path / "store" / "blob")
+    photos, _ = list_photos([tmp_path / "photos", *links])
+    assert photos == [*links, tmp_path / "photos" / "c.jpg"]
+    found, skipped = boxed_photos(photos, boxes((None, "a.jpg"), (None, "b.jpg")))
+    assert [photo.path for photo in found] == links and not skipped
 
 
 def test_a_link_that_leads_nowhere_is_a_photo_that_cannot_be_read_and_not_nothing(tmp_path: Path) -> None:
@@ -130,6 +141,62 @@ def test_a_number_without_a_photo_says_how_that_would_be_called() -> None:
     with pytest.raises(Refused) as refused:
         boxed_photos([Path("a.jpg")], boxes((7, "b.jpg")))
     assert "image_id" not in refused.value.line()
+
+
+@pytest.mark.parametrize(
+    ("skipped", "fix"),
+    [
+        ({CROWD: 3, NO_AREA: 1}, "iscrowd 0"),
+        ({NO_AREA: 1}, "boxes with an area"),
+        ({NO_BOX: 2, NO_AREA: 1}, "bbox as its key"),
+    ],
+)
+def test_where_no_box_is_left_the_fix_is_that_of_the_most_frequent_reason(skipped: dict[str, int], fix: str) -> None:
+    with pytest.raises(Refused) as refused:
+        boxed_photos([Path("a.jpg")], BoxFile(Path("boxes.json"), "", (), Counter(skipped)))
+    assert refused.value.fix.startswith(fix)
+
+
+@pytest.mark.parametrize("root", ["/data/coco/", "http://images.cocodataset.org/", "C:\\data\\", "../", "s3://bucket/"])
+def test_a_path_of_another_machine_is_found_by_what_the_others_do_not_share(root: str) -> None:
+    photos = [Path("/here/photos/a.jpg"), Path("/here/photos/b.jpg")]
+    found, _ = boxed_photos(photos, boxes((1, f"{root}train/a.jpg"), (2, f"{root}train/b.jpg")))
+    assert [photo.image_id for photo in found] == [1, 2]
+    photos = [Path("/here/one/1.jpg"), Path("/here/two/1.jpg")]
+    found, skipped = boxed_photos(photos, boxes(*((n, f"{root}{name}/1.jpg") for n, name in enumerate(("two", "one")))))
+    assert [photo.image_id for photo in found] == [1, 0]
+    found, skipped = boxed_photos(
+        photos[:1], boxes(*((n, f"{root}{name}/1.jpg") for n, name in enumerate(("two", "one"))))
+    )
+    assert ([photo.image_id for photo in found], skipped) == ([1], {NOT_GIVEN: 1})
+    found, _ = boxed_photos(photos, boxes((5, f"{root}two/1.jpg")))
+    assert [photo.path for photo in found] == photos[1:], "the nearest"
+    with pytest.raises(Refused, match="could be"):
+        boxed_photos(photos, boxes((5, f"{root}three/1.jpg")))
+    with pytest.raises(Refused, match=r"a path that ends in two/1\.jpg"):
+        boxed_photos(
+            [Path("/here/1.jpg")], boxes(*((n, f"{root}{name}/1.jpg") for n, name in enumerate(("two", "one"))))
+        )
+
+
+def test_that_paths_are_of_another_machine_is_noted_and_those_of_this_one_are_taken_as_they_are() -> None:
+    photos, said = [Path("/here/photos/a.jpg"), Path("/here/photos/b.jpg")], list[str]()
+    boxed_photos(photos, boxes((1, "/data/coco/a.jpg"), (2, "/data/coco/c.jpg")), said.append)
+    assert ["/data/coco" in note for note in said] == [True]
+    found, skipped = boxed_photos(photos, boxes((1, "/here/photos/a.jpg"), (2, "/here/other/b.jpg")), said.append)
+    assert ([photo.image_id for photo in found], skipped, len(said)) == ([1], {NOT_GIVEN: 1}, 1)
+
+
+def test_names_of_2014_and_2017_are_those_of_one_photo_of_coco() -> None:
+    old, new = Path("COCO_val2014_000000000139.jpg"), Path("000000000139.jpg")
+    for photo, name in ((old, None), (old, "000000000139"), (old, new.name), (new, f"val2014/{old.name}")):
+        if "/" in (name or ""):
+            photo = Path("val2014") / photo
+        ((found,), _) = boxed_photos([photo], boxes((139, name)))
+        assert (found.path, found.image_id, found.file_name) == (photo, 139, photo.name)
+    assert whole_photos([old])[0].image_id == 1
+    with pytest.raises(Refused):
+        boxed_photos([Path("COCO_mine_000000000139.jpg")], boxes((139, None)))
 
 
 @given(st.text(st.sampled_from("./ab\0\\~"), min_size=1, max_size=12))

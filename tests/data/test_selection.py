@@ -33,6 +33,8 @@ from shgae.recipes import PrepareConfig
 
 WHOLE = {"bbox": [10, 10, 20, 20], "keypoints": [12, 12, 2, 28, 28, 1]}
 
+EMPTY_CROWD = {"iscrowd": 1, "keypoints": [0] * 6}
+
 
 def chosen(
     folder: Path, people_of_photos: list[list[dict[str, Any]]], width: int | None = 100, **options: Any
@@ -61,11 +63,11 @@ def test_each_dropped_person_has_a_reason(tmp_path: Path):
         WHOLE,
         {"iscrowd": 1},
         {"keypoints": [0] * 6},
-        {"bbox": [1, 1, -1, 5]},
+        {"bbox": [1, 1, float("nan"), 5]},
         {"keypoints": [150, 10, 2, 0, 0, 0], "bbox": [145, 8, 10, 10]},
     ]
     selection = chosen(tmp_path, [people], bad_people="drop")
-    assert reasons(selection) == [None, CROWD, UNLABELLED, "box without area", OUTSIDE]
+    assert reasons(selection) == [None, CROWD, UNLABELLED, "box that is not finite", OUTSIDE]
     assert [fate.split for fate in selection.fates] == ["train", None, None, None, None]
     assert [fate.annotation_id for fate in selection.fates] == [100, 101, 102, 103, 104]
     assert selection.counts == {"train": 1}
@@ -122,7 +124,7 @@ def test_cocos_square_is_of_the_box_alone(tmp_path: Path):
 
 def test_nobody_left_is_refused_with_the_reasons(tmp_path: Path):
     with pytest.raises(Refused, match=r"nobody is left \(no labelled joint: 2, crowd: 1\)"):
-        chosen(tmp_path, [[{"keypoints": [0] * 6}, {"keypoints": [0] * 6}, {"iscrowd": 1}]])
+        chosen(tmp_path, [[{"keypoints": [0] * 6}, {"keypoints": [0] * 6}, EMPTY_CROWD]])
 
 
 @pytest.mark.parametrize(
@@ -132,13 +134,15 @@ def test_nobody_left_is_refused_with_the_reasons(tmp_path: Path):
         ({"crop_policy": "inside"}, {"keypoints": [1, 1, 2, 99, 59, 2]}, "--crop-policy pad"),
         ({}, {"keypoints": [150, 10, 2, 0, 0, 0], "bbox": [145, 8, 10, 10]}, "the photos that the JSON was made for"),
         ({"square": "mpii"}, {"keypoints": [0] * 6}, "a JSON with labelled people"),
+        ({}, {"keypoints": [12, 12, 0, 28, 28, 0]}, "v = 1 or 2 for joints with a label"),
+        ({}, {"iscrowd": 1}, "iscrowd 0 for single people"),
     ],
 )
 def test_where_nobody_is_left_the_fix_fits_the_reason(
     tmp_path: Path, options: dict[str, Any], person: dict[str, Any], fix: str
 ) -> None:
     with pytest.raises(Refused, match="nobody is left") as refused:
-        chosen(tmp_path, [[person, {"keypoints": [0] * 6}, {"iscrowd": 1}]], **options)
+        chosen(tmp_path, [[person, {"keypoints": [0] * 6}, EMPTY_CROWD]], **options)
     assert refused.value.fix == fix
 
 

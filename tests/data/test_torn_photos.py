@@ -72,10 +72,30 @@ def test_a_jpeg_without_more_is_torn_also_with_zeros_in_place_of_it(tmp_path: Pa
         assert is_torn(tmp_path, data[:-cut] + bytes(4096))
 
 
+@pytest.mark.parametrize(
+    "after", [b"", b"a camera's" + END, b"a camera's" + bytes(9), JPEGS["baseline"], JPEGS["grey"] + bytes(300)]
+)
 @pytest.mark.parametrize("kind", [kind for kind in JPEGS if kind != "progressive"])
-def test_an_end_marker_behind_a_torn_jpeg_does_not_make_it_whole(tmp_path: Path, kind: str) -> None:
+def test_an_end_marker_behind_a_torn_jpeg_does_not_make_it_whole_whatever_follows(
+    tmp_path: Path, kind: str, after: bytes
+) -> None:
     for cut in range(400, 900, 60):  # more than the last block
-        assert is_torn(tmp_path, JPEGS[kind][:-cut] + END)
+        assert is_torn(tmp_path, JPEGS[kind][:-cut] + END + after), cut
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_picture_within_or_after_a_jpeg_does_not_make_it_torn(tmp_path: Path, kind: str) -> None:
+    data = JPEGS[kind]
+    thumbnail = b"Exif\0\0" + saved(pixels=PIXELS[:8, :8])
+    block = b"\xff\xe1" + (2 + len(thumbnail)).to_bytes(2) + thumbnail
+    for other in (
+        data[:2] + block + data[2:],
+        data + data,
+        data + JPEGS["baseline"][:900],
+        data[:2] + block + data[2:-2],
+    ):
+        assert np.array_equal(opened(tmp_path, other), opened(tmp_path, data))
+    assert is_torn(tmp_path, data[:2] + block + data[2:-500] + END + data)
 
 
 def detailed(mode: str = "RGB") -> Image.Image:

@@ -27,7 +27,8 @@ def scored_of(seed: int, people: int, models: int = 2) -> ScoredPeople:
     for model in range(models):
         found = np.where(rng.uniform(size=(people, K, 1)) < 0.5, cells, (cells + 5) % SIZE)
         there = rng.uniform(size=people) < 0.8 if model else None
-        how = {"name": f"m{model}", "joint_score": np.zeros((people, K), np.float32)}
+        sure = (rng.uniform(size=(people, K)) < 0.9).astype(np.float32)
+        how = {"name": f"m{model}", "joint_score": sure}
         said.append(Predictions(nothing, found, ids * 0.0, "by hand", found=there, **how))
     return ScoredPeople(tuple(said), truth)
 
@@ -38,7 +39,8 @@ def share(scored: ScoredPeople, model: int, row: int) -> float | None:
     labelled = [k for k in range(K) if truth.cell_visibility[row, k]]
     if not labelled:
         return None
-    right = [k for k in labelled if one.is_found[row] and one.cells[row, k].tolist() == truth.cells[row, k].tolist()]
+    is_there = [bool(one.is_found[row] and one.joint_score[row, k]) for k in range(K)]
+    right = [k for k in labelled if is_there[k] and one.cells[row, k].tolist() == truth.cells[row, k].tolist()]
     return len(right) / len(labelled)
 
 

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shgae.artifacts.crops import Crops
+from shgae.arrays import Floats
+from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.errors import Refused
-from shgae.evaluation.matching import read_sigmas
+from shgae.evaluation.matching import match_people, read_sigmas
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import coco_results, from_cells
 from shgae.evaluation.report import EVALUATION, Row
 from shgae.execution import Execution
+from shgae.metrics import oks
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import evaluate
@@ -118,6 +120,55 @@ def test_the_file_that_is_written_scores_the_same_again(
     assert [entry["found"] for entry in written].count(False) == 2
     again = scored(tmp_path / "q.json", written, tiny_data)
     assert numbers_of(again) == numbers_of(first)
+
+
+def crowd(area: Floats | None) -> tuple[PeopleTable, Floats, list[dict[str, Any]]]:
+    """Eight people in one photo with their joints there, and a result of each, some pixels off, in another order."""
+    numbers = np.random.default_rng(0)
+    corner, shape = np.array([[120.0 * i, 90.0 * (i % 3)] for i in range(8)]), (8, 17, 2)
+    xy_photo = corner[:, None] + numbers.uniform(0, 100, shape)
+    box, ids, nothing = np.column_stack([corner, np.full((8, 2), 100.0)]), np.arange(8), np.zeros((8, 4), np.int64)
+    joints = np.zeros(shape, np.float32), np.full(shape[:2], 2, np.uint8)
+    people = PeopleTable(*joints, ids, ids * 0, box[:, :3], box, nothing[:, :2], nothing, area)
+    found = np.concatenate([xy_photo + numbers.normal(0, 4, shape), np.ones((8, 17, 1))], axis=2)[::-1]
+    return people, xy_photo, [{"image_id": 0, "keypoints": one.ravel().tolist()} for one in found]
+
+
+@pytest.mark.parametrize("area", [1e-4, 1.0, 30.0])
+def test_an_area_that_cannot_be_in_square_pixels_matches_nobody_to_another(area: float) -> None:
+    sound, tiny = (match_people(*reordered(crowd(np.full(8, one)))) for one in (6000.0, area))
+    assert sound[0] == tiny[0] == [*range(8)][::-1]
+    assert min(sound[1]) > 0.5 > max(tiny[1]), "how like they are is still by the area that is given"
+
+
+def reordered(made: tuple[PeopleTable, Floats, list[dict[str, Any]]]) -> tuple[Any, ...]:
+    """As :func:`match_people` takes them."""
+    people, xy_photo, entries = made
+    return entries, people, xy_photo, oks.coco_sigmas()
+
+
+def test_a_joint_that_was_not_found_is_like_none_at_the_corner() -> None:
+    entries, people, xy_photo, sigmas = reordered(crowd(None))
+    alone = dataclasses.replace(people, visibility=people.visibility * (np.arange(17) > 0))
+    alone.visibility[0] = np.arange(17) == 0
+    xy_photo[0] = 0
+    entries[0]["keypoints"][:3] = [0.0] * 3
+    assert match_people(entries[:1], alone, xy_photo, sigmas)[0] == [7]
+
+
+def test_results_that_are_another_one_joint_for_joint_are_told(
+    tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
+) -> None:
+    nothing = [entry | {"keypoints": [0.0] * 51} for entry in entries]
+    plain = without_ids(entries)
+    again = [*without_ids(nothing), *plain, *(entry | {"score": 0.1} for entry in plain[:3])]
+    for given, count in ((plain, 0), (again, 3), (entries, 0)):
+        (tmp_path / "tool.json").write_text(json.dumps(given))
+        notes = Notes()
+        evaluate.run([tmp_path / "tool.json"], tiny_data, None, CONFIG, Execution(progress=notes))
+        said = [note for note in notes.said if "joint for joint" in note]
+        assert len(said) == bool(count)
+        assert not count or f" {count} of the predictions" in said[0]
 
 
 def test_results_of_other_photos_are_refused_and_score_nothing(

@@ -109,7 +109,7 @@ def test_other_sigmas_reach_it() -> None:
     assert wide > own
 
 
-@pytest.mark.parametrize("key", ["area", "num_keypoints", "iscrowd", "bbox"])
+@pytest.mark.parametrize("key", ["area", "iscrowd", "bbox"])
 def test_a_truth_that_lacks_what_coco_needs_is_refused(tmp_path: Path, key: str) -> None:
     truth, _ = drawn(3)
     del truth["annotations"][2][key]
@@ -157,14 +157,13 @@ NAN = float("nan")
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a photo that is not listed": ({"image_id": 99}, "of a photo that is not listed"),
     "no area": ({"area": ...}, "has no area"),
-    "an area of NaN": ({"area": NAN}, "unusable area"),
+    "an area of NaN": ({"area": NAN}, "has no area"),
     "an area beyond a square megametre": ({"area": 1e13}, "unusable area, wanted is a number from 0 to 1e\\+12"),
     "a negative area": ({"area": -1}, "unusable area"),
     "a box of two numbers": ({"bbox": [1, 2]}, "unusable bbox"),
     "a box of texts": ({"bbox": ["1", "2", "3", "4"]}, "unusable bbox"),
     "a box with NaN": ({"bbox": [1, NAN, 3, 4]}, "unusable bbox"),
     "a crowd by half": ({"iscrowd": 0.5}, "unusable iscrowd"),
-    "no joints, but a number of them": ({"keypoints": ...}, "unusable keypoints"),
     "joints of another skeleton": ({"keypoints": [1, 2, 2]}, "unusable keypoints"),
     "a joint that is a text": ({"keypoints": ["5", 1, 2] * 17}, "unusable keypoints"),
     "a joint that is NaN": ({"keypoints": [NAN, 1, 2] * 17}, "unusable keypoints"),
@@ -177,6 +176,83 @@ def test_what_cocoeval_stumbles_over_or_scores_in_silence_is_refused(tmp_path: P
     change, words = BROKEN[fault]
     with pytest.raises(Refused, match=words):
         read_truth(truth_with(tmp_path, **change), COCO_PERSON.names)
+
+
+def numbers_of(
+    truth: dict[str, Any], results: list[dict[str, Any]], folder: Path, **how: Any
+) -> dict[str, float | None]:
+    (folder / "t.json").write_text(json.dumps(truth))
+    return read_truth(folder / "t.json", COCO_PERSON.names, **how).scores(results, "x", None)
+
+
+def notes_of(folder: Path, **how: Any) -> tuple[str, ...]:
+    """Of the truth that was scored last."""
+    return read_truth(folder / "t.json", COCO_PERSON.names, **how).put_right
+
+
+@pytest.mark.parametrize("said", [..., None, 0, 3, 3.0, "many"])
+def test_joints_are_counted_whatever_the_truth_says_of_their_number(tmp_path: Path, said: Any) -> None:
+    truth, results = drawn(6)
+    wanted = numbers_of(truth, results, tmp_path)
+    assert notes_of(tmp_path) == ()
+    for one in truth["annotations"]:
+        one["num_keypoints"] = said
+        if said is ...:
+            del one["num_keypoints"]
+    assert numbers_of(truth, results, tmp_path) == wanted
+    assert len(notes_of(tmp_path)) == (said not in (..., None))
+
+
+def test_an_annotation_of_id_0_is_found_as_any_other(tmp_path: Path) -> None:
+    truth, _ = drawn(6)
+    results = [
+        {"image_id": one["image_id"], "keypoints": one["keypoints"], "score": 0.5}
+        for one in truth["annotations"]
+        if one["num_keypoints"] and not one["iscrowd"]
+    ]
+    for one in truth["annotations"]:
+        one["id"] -= 1
+    assert numbers_of(truth, results, tmp_path)["AP"] == pytest.approx(1)
+    assert ["another id" in note for note in notes_of(tmp_path)] == [True]
+
+
+def test_an_area_of_0_is_that_of_the_box_as_in_the_data(tmp_path: Path) -> None:
+    truth, results = drawn(6)
+    boxes = [one | {"area": one["bbox"][2] * one["bbox"][3]} for one in truth["annotations"]]
+    wanted = numbers_of(truth | {"annotations": boxes}, results, tmp_path)
+    for one in truth["annotations"]:
+        one["area"] = 0
+    assert numbers_of(truth, results, tmp_path) == wanted
+    assert [f"{len(boxes)} people is 0" in note for note in notes_of(tmp_path)] == [True]
+
+
+def test_whole_numbers_may_have_a_decimal_point(tmp_path: Path) -> None:
+    truth, results = drawn(6)
+    wanted = numbers_of(truth, results, tmp_path)
+    for one in (*truth["images"], *truth["annotations"], *truth["categories"]):
+        one.update({key: float(value) for key, value in one.items() if type(value) is int})
+    assert numbers_of(truth, results, tmp_path) == wanted
+    assert notes_of(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "change", [{"bbox": [9, 9, -5, -5]}, {"keypoints": [1, 1, 3] * 17}, {"bbox": "x"}, {"area": NAN}]
+)
+def test_who_was_dropped_as_broken_has_no_joints_and_strays_are_left_out(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    truth, results = drawn(6)
+    broken = next(one for one in truth["annotations"] if one["num_keypoints"] > 3 and not one["iscrowd"])
+    others = [one for one in results if one["image_id"] != broken["image_id"]]
+    nobody = broken | {"keypoints": [0] * 51, "num_keypoints": 0}
+    wanted = numbers_of(
+        truth | {"annotations": [nobody if one is broken else one for one in truth["annotations"]]}, others, tmp_path
+    )
+    strays = [broken | {"id": 900, "image_id": 99}, broken | {"id": 901, "category_id": 5}]
+    broken.update({"keypoints": [1, 1, 3] * 17} if "area" in change else {}, **change)
+    truth["annotations"] += strays
+    assert numbers_of(truth, others, tmp_path, drops_broken=True) == wanted
+    assert notes_of(tmp_path, drops_broken=True) == ()
 
 
 @pytest.mark.parametrize("nothing", [..., None, [], [NAN, NAN, 0] * 17, [None] * 51])

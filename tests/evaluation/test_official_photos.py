@@ -12,6 +12,7 @@ import pytest
 
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.store import open_artifact
+from shgae.cli.app import main
 from shgae.errors import Refused
 from shgae.evaluation.official import OfficialPhotos
 from shgae.evaluation.report import EVALUATION, EvaluationReport
@@ -159,6 +160,28 @@ def test_people_whom_prepare_dropped_count_as_missed_and_are_told(tmp_path: Path
     assert value is not None
     assert value < 1
     assert ap(scored(data, without_ids(perfect(truth)), truth, "val")) == pytest.approx(1)
+
+
+def test_a_json_is_taken_as_prepare_took_it_and_what_is_put_right_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth, _ = drawn(tmp_path / "x", 1)
+    for one in truth["images"]:
+        one["id"] = float(one["id"])
+    for one in truth["annotations"]:
+        one |= {"id": one["id"] - 1.0, "image_id": float(one["image_id"])}
+    asked = perfect(truth)
+    broken = next(one for one in truth["annotations"] if one["id"] == asked[-1]["annotation_id"])
+    broken["keypoints"] = [*broken["keypoints"][:2], 7, *broken["keypoints"][3:]]
+    truth["annotations"] += [broken | {"id": 900}, broken | {"id": 901, "image_id": 99}]
+    data = prepared(tmp_path / "x", truth, bad_people="drop")
+    report = scored(data, asked[:-1], truth, "val")
+    assert ap(report) == pytest.approx(1)
+    assert extent(report) == OfficialPhotos(4, 4, len(asked) - 1, 0)
+    files = [str(tmp_path / "x" / name) for name in ("results.json", "truth.json")]
+    words = ["evaluate", files[0], str(data), "--split", "val", "--official", files[1], "--resamples", "100", "-j", "0"]
+    assert main(words) == 0
+    assert "note: --official: annotation 0 has another id" in capsys.readouterr().err
 
 
 def test_photos_that_could_not_be_read_are_left_out(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_a_key_that_holds_nothing_is_as_good_as_none(
 Damage = Callable[[list[dict[str, Any]]], Any]
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "a dataset": (lambda e: {"annotations": e}, "not a list of predictions"),
-    "a number": (lambda _: 3, "not a list of predictions"),
+    "a number": (lambda _: 3, "not a list of predictions. Try: a list of {annotation_id or image_id, "),
     "an entry that is a text": (lambda e: [*e, "x"], r"entry \d+ is not an object"),
     "nobody named": (lambda e: [{"keypoints": e[0]["keypoints"]}], "entry 0 has neither annotation_id nor image_id"),
     "an id that is a text": (lambda e: [e[0] | {"annotation_id": "1"}], "no whole number as its annotation_id"),
@@ -256,7 +256,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "sixteen joints": (lambda e: [e[0] | {"keypoints": [1.0] * 48}], "48 numbers as its keypoints, 17 joints need 51"),
     "no joints": (lambda _: [{"annotation_id": 1}], "no list of numbers as its keypoints"),
     "joints in lists": (lambda e: [e[0] | {"keypoints": [[1, 2, 1]] * 17}], "no list of numbers as its .* in one list"),
-    "fractions": (lambda e: [one | {"keypoints": [0.5, 0, 0.9] * 17} for one in e], "joints lie between 0 and 1"),
+    "fractions": (lambda e: [one | {"keypoints": [0.5, 0, 0.9] * 17} for one in e], "joints lie within 3 pixels"),
     "a file name that is a number": (lambda e: [e[0] | {"file_name": 5}], "entry 0 has no text as its file_name"),
     "NaN": (lambda e: [e[0] | {"keypoints": [float("nan")] * 51}], "entry 0 has keypoints that are not finite numbers"),
     "infinity": (lambda e: [e[0] | {"keypoints": [float("inf")] * 51}], "not finite"),

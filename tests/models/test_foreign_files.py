@@ -69,7 +69,7 @@ def zipped(name: str) -> bytes:
 
 
 OLD = {"_use_new_zipfile_serialization": False}
-AGAIN, WEB_PAGE = "copy or download it again", "a web page, so its download failed.*fetch the file again"
+AGAIN, WEB_PAGE = "copy or download it again", "a download that failed|download failed.*fetch the file again"
 IMPORTED = "torch.save.model.state_dict"
 
 

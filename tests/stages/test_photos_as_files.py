@@ -160,6 +160,12 @@ def test_a_size_of_the_other_way_up_names_the_option(tmp_path: Path, mode: Exif,
         prepared(folder, mode)
 
 
+def test_a_size_with_width_and_height_swapped_is_told_as_such(tmp_path: Path) -> None:
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    with pytest.raises(Refused, match="it is 30 x 20, the JSON says 20 x 30, width and height swapped.*swapped, or"):
+        open_photo(tmp_path / "a.png", (20, 30))
+
+
 def test_options_that_change_nothing_leave_the_id(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.add()

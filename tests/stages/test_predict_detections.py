@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ def test_a_rescored_person_has_the_detectors_score_times_the_mean_of_the_joints_
     plain = [one["score"] for one in found(tmp_path, model)]
     assert plain == pytest.approx([0.5 * 0.4, 0.1225], abs=1e-6)
     assert [one["score"] for one in found(tmp_path, model, rescore=True)] == [pytest.approx(0.5 * 0.7), 0.0]
+
+
+@pytest.mark.parametrize("rescore", [False, True])
+def test_clearer_joints_have_the_higher_score_whatever_the_sign_of_the_detectors(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, rescore: bool
+) -> None:
+    for detected in (0.5, -0.5):
+        detections(tmp_path, [{"bbox": [50 * i, 0, 50, 50], "score": detected} for i in range(3)])
+        say(monkeypatch, lambda _: heights([[0.9] * 4, [0.3] * 4, [0.0] * 4]))
+        scores = [one["score"] for one in found(tmp_path, model, rescore=rescore)]
+        assert scores == sorted(scores, reverse=True) and len({*scores}) == 3
+    assert scores[0] == pytest.approx(-0.5 + math.log(0.9), abs=1e-6)
 
 
 def test_the_fifth_is_of_a_perfect_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

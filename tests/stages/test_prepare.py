@@ -199,11 +199,11 @@ def test_a_split_without_anybody_is_refused(tmp_path: Path):
 
 def test_broken_people_are_refused_or_dropped(tmp_path: Path):
     train = make(tmp_path / "train", photos=2)
-    train.content["annotations"][1]["bbox"][2] = -1
+    train.content["annotations"][1]["bbox"][2] = float("nan")
     assert "annotation 1001" in line_of(tmp_path, {"train": train})
     result = prepare({"train": train}, tmp_path / "data", bad_people="drop")
-    assert result.dropped["box without area"] == 1
-    assert rows_of(result)[1]["reason"] == "box without area"
+    assert result.dropped["box that is not finite"] == 1
+    assert rows_of(result)[1]["reason"] == "box that is not finite"
 
 
 @pytest.mark.parametrize(

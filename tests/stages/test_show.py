@@ -137,6 +137,27 @@ def test_the_worst_prediction_comes_first_and_somebody_not_found_before(
         assert prediction.xy[drawn] == pytest.approx(annotation.xy[drawn] + [off[row], 0], abs=1e-3)
 
 
+def test_joints_that_were_not_found_are_neither_drawn_nor_ranked_by(
+    tiny_data: Path, sheet: Path, tmp_path: Path
+) -> None:
+    people = opened(tiny_data, "test").people
+    off = np.arange(len(people), dtype=float)
+    file = predicted(tiny_data, tmp_path / "predictions.json", off)
+    entries = json.loads(file.read_text())
+    lost = int(np.flatnonzero(people.visibility[0])[0])
+    entries[0]["keypoints"][3 * lost : 3 * lost + 3] = [0.0] * 3
+    entries[1]["keypoints"] = [0.0] * 51
+    file.write_text(json.dumps(entries))
+    result = shown(tiny_data, sheet, file, people=len(people))
+    assert list(result.rows) == [1, *range(len(people) - 1, 1, -1), 0]
+    assert result.errors is not None
+    assert result.errors[0] is None and result.errors[-1] == pytest.approx(0, abs=2e-3)
+    assert result.views[0][1].title == "not found" and not result.views[0][1].visibility.any()
+    last = result.views[-1][1]
+    assert last.title == "predicted: 0.0 crop px off, 1 not found"
+    assert not last.visibility[lost] and last.visibility.sum() > 0
+
+
 def test_predictions_of_nobody_in_the_split_are_told(tiny_data: Path, sheet: Path, tmp_path: Path) -> None:
     file = predicted(tiny_data, tmp_path / "predictions.json", np.zeros(len(opened(tiny_data, "test").people)))
     entries, notes = json.loads(file.read_text()), Notes()

@@ -26,9 +26,9 @@ from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.hdf5_files import read_arrays
 from shgae.data.converters.mat_files import field, number, read_variable, structs
 from shgae.data.converters.people import BrokenPeople, Converted, ConvertedPerson, Malformed, file_name_of
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 from shgae.skeleton import MPII_PERSON
-from shgae.wording import counted, counted_people
+from shgae.wording import counted, counted_people, few
 
 _JOINTS = len(MPII_PERSON)
 _PIXELS = 200.0
@@ -170,13 +170,14 @@ def _bearpaw(source: Source) -> Converted:
     if not isinstance(entries, list):
         raise Malformed("no list of people")
     splits: dict[str, list[ConvertedPerson]] = defaultdict(list)
-    others, jointless = 0, 0
+    others: Counter[str] = Counter()
+    jointless = 0
     broken = BrokenPeople()
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise Malformed(f"entry {place} is not an object")
         if entry.get("dataset", "MPI") not in ("MPI", "MPII"):
-            others += 1
+            others[quoted(entry["dataset"], 20)] += 1
             continue
         if "joint_self" in entry and entry["joint_self"] in (None, []):
             jointless += 1
@@ -184,19 +185,23 @@ def _bearpaw(source: Source) -> Converted:
         with broken.counted():
             split, person = _bearpaw_person(entry, f"entry {place}")
             splits[split].append(person)
+    left_out = f"people of other data sets, left out: {counted_people(others.total())} ({few([*others])})"
+    if entries and others.total() == len(entries):
+        raise Malformed(f"nobody in it is of MPII ({left_out})")
     notes = [_BOX, "head box: the format has none (the official .mat has it)", _INDEX]
     notes += broken.notes(sum(map(len, splits.values())))
     if jointless:
         notes.append(f"people without joints: {jointless:,}")
     if others:
-        notes.append(f"people of other data sets, left out: {counted_people(others)}")
+        notes.append(left_out)
     notes += _without_box([person for people in splits.values() for person in people])
     return Converted(MPII_PERSON, splits, tuple(notes))
 
 
 def _bearpaw_person(entry: Mapping[str, Any], where: str) -> tuple[str, ConvertedPerson]:
     if "joint_self" not in entry:
-        raise Malformed(f"{where} has no joint_self")
+        form = ", but joints_vis, as lists of HRNet and MMPose have" if "joints_vis" in entry else ""
+        raise Malformed(f"{where} has no joint_self{form}")
     joints = _numbers(entry["joint_self"], (_JOINTS, 3), f"joint_self of {where}")
     center, scale = (entry.get(key) for key in ("objpos", "scale_provided"))
     center = None if center in (None, []) else _numbers(center, (2,), f"objpos of {where}")

@@ -176,7 +176,7 @@ def _figure(drawn: _Drawn, row: int) -> Figure:
         xy_crop = (one.xy_photo[row] - (x0, y0)) * (size / side)
         right = f"{int(hits[row].sum())} of {counted(int(labelled.sum()), 'joint')}"
         confidence = np.where(hits[row], _NEAR, _FAR)
-        shown = labelled & one.is_found[row]
+        shown = labelled & one.joints_found[row]
         pictures.append(_panel(drawn, crop, xy_crop, confidence, shown, f"{one.name}: {right} right, {whose}"))
         titles.append(f"{one.name} {percent(share, 0)} %")
         said.append(f"{one.name} {percent(share)} %")
