@@ -135,7 +135,7 @@ def run(
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     rules = rules.of(crops.people, prepared, config.split, execution.progress)
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
-    read = partial(_read, prepared=prepared, crops=crops, rules=rules, execution=execution)
+    read = partial(_read, prepared=prepared, crops=crops, split=config.split, rules=rules, execution=execution)
     names = _names(models)
     sources = [networks.get(i) or read(path, names[i]) for i, path in enumerate(models)]
     device, config = placed(config, execution, quiet=not networks)
@@ -175,12 +175,12 @@ def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> d
 
 
 def _read(
-    path: Path, name: str, prepared: Artifact, crops: Crops, rules: _Rules, execution: Execution
+    path: Path, name: str, prepared: Artifact, crops: Crops, split: str, rules: _Rules, execution: Execution
 ) -> PredictionFile:
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
     joints = prepared.facts["skeleton"]["names"]
     sigmas = sigmas_for(joints, None) if rules.sigmas is None else rules.sigmas
-    file = read_predictions(path, name, crops, sigmas, categories_of(prepared, crops.split))
+    file = read_predictions(path, name, crops, sigmas, categories_of(prepared, split))
     for note in file.notes():
         execution.progress.note(note)
     return file
