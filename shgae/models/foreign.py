@@ -132,7 +132,10 @@ def _read(path: Path, stop: StopFlag | None) -> StateDict:
             raise Refused("checkpoint", path, f"it is {other[0]}", other[1])
         kind = _SAFETENSORS if _is_safetensors(start, path) else ""
         if kind:
-            check_header(file, path)  # the library would take headers that cost gigabytes
+            try:
+                check_header(file, path)  # the library would take headers that cost gigabytes
+            except Refused as error:
+                raise Refused(error.what, path, error.why, "copy or download it again") from error
         before, sha256 = state_of(file), hash_open(file)
         found = _read_in_child(file, path, kind, StopFlag() if stop is None else stop)
         if state_of(file) != before:

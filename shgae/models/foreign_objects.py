@@ -14,7 +14,6 @@ from collections import Counter
 from typing import Any, Literal
 
 import numpy as np
-from torch._weights_only_unpickler import Unpickler
 
 Form = Literal["object", "mapping", "list"]
 """What a stand-in makes: an object that keeps nothing; what the file fills with items and attributes; or a list."""
@@ -99,11 +98,11 @@ def wanted(error: Exception) -> tuple[str, Form | None]:
     return path, "list" if re.search("Can only (append|extend)", str(error)) else "object"
 
 
-def unpickler_of(error: Exception) -> Unpickler | None:
-    """The reader that raised it, as it was then."""
+def unpickler_of(error: Exception) -> Any:
+    """Torch's reader of pickles that raised it, with its stack, as it was then; None where another part of torch did."""
     frames = traceback.walk_tb((error.__context__ or error).__traceback__)
     readers = [frame.f_locals.get("self") for frame, _ in frames]
-    return next((one for one in reversed(readers) if isinstance(one, Unpickler)), None)
+    return next((one for one in reversed(readers) if isinstance(getattr(one, "stack", None), list)), None)
 
 
 def class_of(value: object) -> str:

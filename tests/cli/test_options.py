@@ -100,7 +100,7 @@ def test_a_value_out_of_range_is_refused_in_one_line_that_names_the_option(probe
     assert probe.config is None, "the command must not have begun"
 
 
-@pytest.mark.parametrize("arguments", [("--epochs", "many"), ("--residual", "neweII"), ("--epoch",), ("--epochs",)])
+@pytest.mark.parametrize("arguments", [("--epochs", "many"), ("--residual", "zzzz"), ("--epoch",), ("--epochs",)])
 def test_what_is_no_value_or_no_option_is_refused_with_a_hint_to_the_help(probe, capsys, arguments) -> None:
     assert probe(*arguments) == 2
     assert "--help" in error_of(capsys)

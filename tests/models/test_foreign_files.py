@@ -86,6 +86,7 @@ IMPORTED = "torch.save.model.state_dict"
         (saved()[:40], f"cut off.* {AGAIN}"),
         (saved(**OLD)[:-400], f"cut off.* {AGAIN}"),
         (saved().replace(b"\n", b"\r\n"), f"(cut off|damaged).* {AGAIN}"),
+        (safetensors.torch.save({"w": torch.ones(99)})[:-4], f"no safetensors file .392 bytes.* {AGAIN}"),
         (zipped("README.md"), "a ZIP that torch.save did not make"),
         (zipped("folder/README.md"), "a ZIP that torch.save did not make"),
         (zipped("BEST.PTH"), "a ZIP with a checkpoint in it.* Try: unzip it"),

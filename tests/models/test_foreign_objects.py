@@ -9,6 +9,7 @@ import functools
 import http
 import logging
 import typing
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -195,3 +196,18 @@ def test_a_list_with_attributes_of_its_own_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["getattr", "functools.partial", "mine.run", "__main__.run", "typing.Optional"])
 def test_what_is_inert_may_be_named(path: str) -> None:
     assert is_harmless(path)
+
+
+def test_getattr_looks_nothing_up_and_what_it_makes_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = b"c__builtin__\ngetattr\nctheirs\nRun\nX\x06\0\0\0system\x86R"
+    parts = {"data.pkl": b"\x80\2" + found + b"X\x09\0\0\0touch ran\x85R.", "byteorder": b"little", "version": b"3"}
+    with zipfile.ZipFile("x.pth", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(f"x/{name}", content)
+    with Path("x.pth").open("rb") as file:
+        loaded = foreign._load(file)
+    assert type(loaded).__module__ == "an object's" and vars(loaded) == {}
+    assert not Path("ran").exists()
