@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import tee, zip_longest
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -40,9 +39,12 @@ def prefetch(items: Iterable[Item], make: Callable[[Item], Made], workers: int) 
 
 def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
     """The items, each one handed over when the next has been asked for."""
-    current, following = tee(items)
-    next(following, None)
-    yield from (item for item, _ in zip_longest(current, following))
+    waiting: deque[Item] = deque()  # of two at most: a batch may lie in pinned memory
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting
 
 
 @contextmanager

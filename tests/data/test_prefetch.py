@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -83,6 +84,22 @@ def test_one_ahead_hands_over_the_same_items_when_the_next_has_been_made(items: 
         assert item == items[number - 1]
         assert len(made) == min(number + 1, len(items))
     assert made == items
+
+
+def test_one_ahead_keeps_two_items_and_no_more() -> None:
+    class Item:
+        pass
+
+    alive: weakref.WeakSet[Item] = weakref.WeakSet()
+
+    def making() -> Iterator[Item]:
+        for _ in range(100):
+            item = Item()
+            alive.add(item)
+            yield item
+            del item
+
+    assert max(len(alive) for _ in one_ahead(making())) <= 2
 
 
 def test_work_behind_is_done_in_order_while_the_caller_goes_on_one_piece_at_a_time() -> None:

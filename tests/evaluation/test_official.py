@@ -235,9 +235,7 @@ def test_whole_numbers_may_have_a_decimal_point(tmp_path: Path) -> None:
     assert notes_of(tmp_path) == ()
 
 
-@pytest.mark.parametrize(
-    "change", [{"bbox": [9, 9, -5, -5]}, {"keypoints": [1, 1, 3] * 17}, {"bbox": "x"}, {"area": NAN}]
-)
+@pytest.mark.parametrize("change", [{"bbox": [9, 9]}, {"keypoints": [1, 1, 3] * 17}, {"bbox": "x"}, {"area": NAN}])
 def test_who_was_dropped_as_broken_has_no_joints_and_strays_are_left_out(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
