@@ -99,7 +99,7 @@ def wanted(error: Exception) -> tuple[str, Form | None]:
 
 
 def unpickler_of(error: Exception) -> Any:
-    """Torch's reader of pickles that raised it, with its stack, as it was then; None where another part of torch did."""
+    """Torch's reader of pickles that raised it, with its stack as it was then; None where another part did."""
     frames = traceback.walk_tb((error.__context__ or error).__traceback__)
     readers = [frame.f_locals.get("self") for frame, _ in frames]
     return next((one for one in reversed(readers) if isinstance(getattr(one, "stack", None), list)), None)
