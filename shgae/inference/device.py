@@ -113,7 +113,8 @@ def resolve_precision(precision: Precision, device: torch.device) -> Precision:
     if precision == "auto":
         return best_precision(device)[0]
     if precision == "bf16" and device.type == "cuda" and not multiplies_bf16(device):
-        why = f"{describe(device)} does not multiply bf16 natively"
+        first = "" if torch.version.hip else " (from compute capability 8.0 on)"
+        why = f"{describe(device)} does not multiply bf16 natively{first}"
         raise Refused("value", "--precision", why, "--precision fp16 or fp32")
     return precision
 

@@ -183,8 +183,8 @@ def _recognise(arrays: Mapping[str, Array], where: object) -> CheckpointFormat:
         if any(re.match(declined.known_by, name) for name in arrays):
             raise Refused("checkpoint", where, declined.why, declined.fix)
     known = ", ".join(checkpoint_format.family for checkpoint_format in CHECKPOINT_FORMATS)
-    names = ", ".join(f"{name:.80}" for name in list(arrays)[:3])
-    raise Refused("checkpoint", where, f"of no known family (tensors {names} ...)", f"one of these: {known}")
+    why = f"of no known family (tensors {few([f'{name:.80}' for name in arrays])})"
+    raise Refused("checkpoint", where, why, f"one of these: {known}")
 
 
 def _with_counters(arrays: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> Mapping[str, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -42,10 +42,13 @@ def annotated(crops: Crops, rows: Ints, *, is_ranked: bool = False) -> list[list
 
 def dropped_of(data: Artifact) -> list[Dropped]:
     """Those that ``prepare`` left out, by split and reason; the most frequent reason comes first."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    examples: dict[tuple[str, str], list[str]] = defaultdict(list)
+    count = Counter[tuple[str, str]]()
     for row in all_people(data):
         if row.get("reason") is not None:
-            example = f"{row.get('annotation_id')} in {row.get('file_name') or 'none'}"
-            found[str(row.get("source")), row["reason"]].append(example)
-    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [Dropped(*key, len(people), tuple(people[:_EXAMPLES])) for key, people in ordered]
+            key = str(row.get("source")), row["reason"]
+            count[key] += 1
+            if len(examples[key]) < _EXAMPLES:
+                examples[key].append(f"{row.get('annotation_id')} in {row.get('file_name') or 'none'}")
+    ordered = sorted(count, key=lambda key: (-count[key], key))
+    return [Dropped(*key, count[key], tuple(examples[key])) for key in ordered]
