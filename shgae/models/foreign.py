@@ -38,6 +38,7 @@ from shgae.models.foreign_objects import FOUND, Form, is_harmless, stand_in, wan
 from shgae.models.foreign_tensors import STATE_DICT, as_weights, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, shared_names, tensor_shapes
+from shgae.wording import few
 
 _PREFIXES = re.compile(r"((module|model|net|_orig_mod)\.)*")
 """What DataParallel, torch.compile or a trainer that holds the network put before every name."""
