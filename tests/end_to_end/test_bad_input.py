@@ -174,7 +174,7 @@ REFUSED = {
     "info none": "no such folder",
     "verify drawn": "no manifest.json in it",
     "import none.pth -o x": "none.pth: no such file",
-    "import made/baseline -o x": "a folder, wanted a .pth",
+    "import made/baseline -o x": "an artefact already",
     "import made/baseline/model.safetensors -o x": "shgae's own names",
     # Numbers and names that cannot be.
     f"prepare --train {PAIR} -o x --limit 0": "--limit: 0",
