@@ -222,11 +222,11 @@ def stripped_in(folder: Path) -> list[Path]:
     found = set()
     for depth in (1, 2, 3):
         for one in itertools.chain.from_iterable(folder.glob("*/" * depth + name) for name in _OF_PARTS):
-            part = folder.joinpath(*one.relative_to(folder).parts[:depth])
-            own = [part, *part.relative_to(folder).parents]
-            if not any((folder / inner / name).is_file() for inner in own for name in (MANIFEST, INTENT)):
-                found.add(part)
-    return sorted(one for one in found if not one.name.startswith("."))
+            part = Path(*one.relative_to(folder).parts[:depth])
+            own = [folder / inner / name for inner in (part, *part.parents) for name in (MANIFEST, INTENT)]
+            if not (part.name.startswith(".") or any(file.is_file() for file in own)):
+                found.add(folder / part)
+    return sorted(found)
 
 
 def partial_of(target: Path) -> Path:

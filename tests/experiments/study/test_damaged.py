@@ -37,12 +37,16 @@ def test_verify_of_a_study_hashes_every_part(study: Path) -> None:
 @pytest.mark.parametrize(
     "part", ["activations", "baseline/scores", "seed-0/arm-none/finetuned", "seed-1/arm-none/scores"]
 )
-def test_verify_of_a_study_names_a_part_that_lost_its_manifest(study: Path, part: str) -> None:
+def test_verify_of_a_study_names_a_part_that_lost_its_manifest(
+    study: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(study.parent)
+    study = Path(study.name)
     (study / "notes" / "of mine").mkdir(parents=True)
     (study / "notes" / "of mine" / "report.txt").write_text("a folder of the user's")
     assert verify.run(study).fault() is None
     (study / part / "manifest.json").unlink()
-    with pytest.raises(Refused, match=f"study in .*/{part}: it has no manifest.json") as caught:
+    with pytest.raises(Refused, match=f"study in {study}/{part}: it has no manifest.json") as caught:
         verify.run(study)
     assert caught.value.fix == AGAIN
 
