@@ -76,6 +76,14 @@ STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SI
 HANGUP = getattr(signal, "SIGHUP", None)
 
 
+def signal_name(number: int) -> str:
+    """SIGKILL, say; its number where Python has no name for it, as for most of the real-time ones."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 class StopFlag:
     """Set by one of :data:`STOP_SIGNALS` while :meth:`listening`; long loops ask it between two steps, save and end.
 

@@ -73,6 +73,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/ignored.py": ("stages/test_ignored_regions.py",),
     "artifacts/input_file.py": ("artifacts/test_input_file.py", "hostile/test_endless.py"),
     "artifacts/lineage.py": ("artifacts/test_lineage.py", "stages/test_info_and_verify.py"),
+    "artifacts/locking.py": ("artifacts/test_locking.py",),
     "artifacts/durable.py": ("artifacts/test_durable.py", "artifacts/test_tables.py"),
     "artifacts/manifest.py": ("artifacts/test_manifest.py", *_STORE[:3], "hostile/test_manifests.py"),
     "artifacts/pieces.py": ("artifacts/test_pieces.py", "artifacts/test_ownership.py", "artifacts/test_interrupted.py"),

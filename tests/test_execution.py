@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, StopFlag, own_python, processors
+from shgae.execution import Execution, StopFlag, own_python, processors, signal_name
 from shgae.experiments import demo
 from shgae.experiments.resume import verify
 from shgae.experiments.study import run as study_run
@@ -175,3 +175,7 @@ def test_processors_are_those_that_a_cluster_gives() -> None:
     finally:
         os.sched_setaffinity(0, allowed)
     assert processors() == len(allowed)
+
+
+def test_every_signal_has_a_name_or_a_number() -> None:
+    assert [signal_name(number) for number in (9, 37)] == ["SIGKILL", "signal 37"]

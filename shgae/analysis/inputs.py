@@ -9,6 +9,7 @@ from typing import Any
 from shgae.analysis.site import Site
 from shgae.artifacts.activation_splits import origin_of
 from shgae.artifacts.activations import Activations, stacks_of
+from shgae.artifacts.command_line import typed
 from shgae.artifacts.compatibility import (
     Bottlenecks,
     check_autoencoder,
@@ -59,7 +60,7 @@ def open_activations(path: Path, site: Site, data: Artifact, execution: Executio
         mine = site.loaded.artifact
         whose = f"of model {made_from.id[:12]}" if made_from else "of no known model"
         why = f"{whose}, not of {mine.path} ({mine.short_id})"
-        raise Refused("activations", path, why, f"shgae extract {mine.path} {data.path}")
+        raise Refused("activations", path, why, typed("extract", mine.path, data.path))
     held = [from_start(stack, site.loaded.spec.stacks) for stack in stacks_of(source)]
     find_stacks(site.stack, held, path, f"shgae extract --stack {site.stack}, or --stack {held[-1]}")
     theirs = source.parent("data")

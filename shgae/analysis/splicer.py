@@ -51,6 +51,10 @@ class Splicer:
             self.execution.progress.note(f"note: {artifact.path} does not say what target maps it was trained with")
         return HeatmapConfig(**known) if known else HeatmapConfig()
 
+    def check_targets(self) -> None:
+        """Raises :class:`Refused`, before the work, where the network's :attr:`heatmap` cannot be read."""
+        _ = self.heatmap
+
     def images(self, batch: PoseBatch) -> Tensor:
         """What the network sees of a batch: (n, 3, H, W)."""
         return to_images(batch.crops, batch.valid, self.site.loaded.mean_rgb)

@@ -9,6 +9,7 @@ An artefact is a folder; its ``manifest.json`` is written last, and its presence
 ``facts``              what an artefact says of itself, checked when it is read
 ``store``              ``open_artifact`` checks an artefact and opens it
 ``checking``           an artefact's files, hashed while their reader is at work
+``locking``            a lock as a file
 ``folders``            whole folders: locked, cleared, put in place
 ``crops``              the people and crops of a split
 ``ignored``            crowds and people without joints, which OKS AP ignores
@@ -26,7 +27,7 @@ An artefact is a folder; its ``manifest.json`` is written last, and its presence
 ``hashing``            checksums of files, and which are known already
 ``typed_json``         dataclasses as JSON, written and read back
 ``strict_json``        the one strict reader of JSON
-``command_line``       the command line, for manifests
+``command_line``       the command line, for manifests; others to copy
 ``disk_space``         room on the disk, looked at before long work
 ``file_kinds``         what a file is that is taken for something else
 ``input_file``         files that are read: opened once, and nothing without an end

@@ -1,7 +1,8 @@
-"""The command line that is at work, as manifests keep it and as figures show it."""
+"""Command lines: the one that is at work, as manifests keep it and figures show it, and others to copy."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,20 @@ from shgae.execution import Execution
 
 PROGRAM = "shgae"
 _FROM_PYTHON = "called from Python: "
+
+
+def typed(*parts: object) -> str:
+    """A command line to copy: ``typed("graft", model, "-o", output)``; a path is never taken for an option."""
+    words = (f"./{part}" if isinstance(part, Path) and str(part).startswith("-") else str(part) for part in parts)
+    return " ".join([PROGRAM, *map(_quoted, words)])
+
+
+def _quoted(word: str) -> str:
+    """A word for bash and zsh; of what cannot be printed, such as bytes that are not UTF-8, only ASCII is left."""
+    if word.isprintable():
+        return shlex.quote(word)
+    letters = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word))
+    return f"$'{''.join(letters)}'"
 
 
 def command_line() -> list[str]:

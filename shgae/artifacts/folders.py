@@ -15,7 +15,8 @@ import filelock
 
 from shgae.artifacts.durable import sync
 from shgae.artifacts.hashing import led_out
-from shgae.artifacts.manifest import KINDS, MANIFEST, has_manifest, names_in
+from shgae.artifacts.locking import Lock, is_native
+from shgae.artifacts.manifest import KINDS, MANIFEST, REPORT, has_manifest, names_in
 from shgae.artifacts.run_log import ORIGIN
 from shgae.artifacts.tables import read_json, write_json
 from shgae.errors import Refused, shortened
@@ -26,6 +27,8 @@ HIDDEN = (ORIGIN, PIECES, LOCK, INTENT)
 REPLACED = ".replaced.json"
 """Marks an old artefact that is being replaced."""
 _TORN = re.compile(r"\.(.+)\.\d+\.tmp")
+_OF_PARTS = ("model.safetensors", "cells.safetensors", "*/bottleneck-*", REPORT)
+"""What parts of a study hold."""
 _MOST_NAME = 255 - 16
 """Bytes: while it is written its name has up to 16 more."""
 
@@ -33,16 +36,16 @@ _MOST_NAME = 255 - 16
 @contextlib.contextmanager
 def locked(path: Path, target: Path) -> Iterator[None]:
     """Holds a lock file; raises :class:`Refused`, naming the process, if another one that makes ``target`` holds it."""
-    # The system drops this lock when its holder dies, so no stale lock can stay.
-    lock = filelock.FileLock(path, timeout=0)
+    lock = Lock(path, timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout as error:
         why = f"process {_holder(path)} is writing it"
         raise Refused("output", target, why, "another --output, or wait for it") from error
     try:
-        with contextlib.suppress(OSError):  # Windows lets nobody write to a locked file; a full disk is met later
-            path.write_text(str(os.getpid()))
+        if is_native(lock):
+            with contextlib.suppress(OSError):  # Windows lets nobody write to a locked file; a full disk is met later
+                path.write_text(str(os.getpid()))
         yield
     finally:
         lock.release()
@@ -50,7 +53,7 @@ def locked(path: Path, target: Path) -> Iterator[None]:
 
 def _holder(path: Path) -> str:
     with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(20).decode(errors="replace").strip() or "unknown"
+        return file.read(20).decode(errors="replace").partition("\n")[0].strip() or "unknown"
     return "unknown"
 
 
@@ -212,6 +215,18 @@ def parts_in(folder: Path) -> list[Path]:
     manifests = (one for depth in (1, 2, 3) for one in sorted(folder.glob("*/" * depth + MANIFEST)))
     found = [one.parent for one in manifests if one.is_file()]
     return [one for one in found if not one.name.startswith(".") and not (one / INTENT).is_file()]
+
+
+def stripped_in(folder: Path) -> list[Path]:
+    """Folders as deep as a study's parts lie that hold what a part does, but have lost their manifest."""
+    found = set()
+    for depth in (1, 2, 3):
+        for one in itertools.chain.from_iterable(folder.glob("*/" * depth + name) for name in _OF_PARTS):
+            part = Path(*one.relative_to(folder).parts[:depth])
+            own = [folder / inner / name for inner in (part, *part.parents) for name in (MANIFEST, INTENT)]
+            if not (part.name.startswith(".") or any(file.is_file() for file in own)):
+                found.add(folder / part)
+    return sorted(found)
 
 
 def partial_of(target: Path) -> Path:

@@ -1,6 +1,6 @@
 """Temporary folders that do not outlive the programs that made them: what a killed one left, the next one clears.
 
-A lock tells whether the program is still there; the system drops it when its holder dies.
+A lock tells whether the program is still there.
 """
 
 from __future__ import annotations
@@ -16,10 +16,17 @@ from pathlib import Path
 
 import filelock
 
+from shgae.artifacts.locking import Lock
+from shgae.errors import DiskError
+
 _PREFIX = "shgae-"
 _LOCK = ".lock"
 _LOCKED_BY_NOW = 3600.0
 """Seconds after which a folder without a lock is one of a program that was killed before it made it."""
+
+
+class _Lock(Lock):
+    fix = "TMPDIR on another one"
 
 
 @contextmanager
@@ -28,7 +35,7 @@ def scratch(purpose: str) -> Iterator[Path]:
     clear_abandoned(Path(tempfile.gettempdir()))
     with (
         tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{purpose}-", ignore_cleanup_errors=True) as name,
-        filelock.FileLock(Path(name) / _LOCK),
+        _Lock(Path(name) / _LOCK),
     ):
         yield Path(name)
 
@@ -37,7 +44,7 @@ def clear_abandoned(parent: Path) -> None:
     """Deletes the temporary folders in ``parent`` that killed programs of this user left."""
     with suppress(OSError):
         for folder in parent.glob(f"{_PREFIX}*"):
-            with suppress(OSError):
+            with suppress(OSError, DiskError):
                 if _is_own(folder) and _is_abandoned(folder):
                     shutil.rmtree(folder, ignore_errors=True)
 
@@ -52,7 +59,7 @@ def _is_abandoned(folder: Path) -> bool:
     if not (folder / _LOCK).is_file():
         return time.time() - folder.stat().st_mtime > _LOCKED_BY_NOW
     try:
-        with filelock.FileLock(folder / _LOCK, timeout=0):
+        with _Lock(folder / _LOCK, timeout=0):
             return True
     except filelock.Timeout:
         return False

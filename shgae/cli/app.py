@@ -119,15 +119,16 @@ def _mend_streams() -> None:
 def _run(arguments: list[str]) -> int:
     """See :func:`main`."""
     try:
-        # Not app(...): that would end the process itself when a pipe breaks.
-        command = command_tree()
-        with command.make_context("shgae", list(arguments)) as context:
-            command.invoke(context)
-        sys.stdout.flush()
+        try:
+            # Not app(...): that would end the process itself when a pipe breaks.
+            command = command_tree()
+            with command.make_context("shgae", list(arguments)) as context:
+                command.invoke(context)
+            sys.stdout.flush()
+        except Launch as wanted:
+            return launch(arguments, wanted.processes)
     except typer.Exit as end:
         return end.exit_code
-    except Launch as wanted:
-        return launch(arguments, wanted.processes)
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("SHGAE_DEBUG"):
             traceback.print_exc()
@@ -190,7 +191,8 @@ def flags(command: Any) -> Iterator[str]:
 def _os_fault(error: OSError) -> ShgaeError:
     """The disk's fault; but of a path that no disk could have, or that leads through a file or ends in what is another
     kind of thing, the input's."""
-    if error.errno == errno.ENOENT and error.filename is None:  # of the calls without a path, getcwd() alone says so
+    if error.filename is None and error.strerror == os.strerror(errno.ENOENT):
+        # Of the system's calls without a path, getcwd() alone says so.
         return Refused("path", "the current folder", "it is not there any more", "cd to one that is")
     if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         where = error.filename2 or error.filename  # of a rename, the name that was wanted

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import typer
 from rich.console import RenderableType
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
+from shgae.artifacts.command_line import typed as typed
 from shgae.cli import config_file, launcher
 from shgae.cli.device_faults import check_address_space
 from shgae.cli.fields import stage_of
@@ -132,19 +132,6 @@ def command(
     return decorate
 
 
-def typed(*parts: object) -> str:
-    """A command line to copy: ``typed("graft", model, "-o", output)``."""
-    return " ".join(["shgae", *(_quoted(str(part)) for part in parts)])
-
-
-def _quoted(word: str) -> str:
-    """A word for bash and zsh; of what cannot be printed, such as bytes that are not UTF-8, only ASCII is left."""
-    if word.isprintable():
-        return shlex.quote(word)
-    letters = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word))
-    return f"$'{''.join(letters)}'"
-
-
 def beside(path: Path, name: str) -> Path:
     """A proposal for the next output: a sibling of that name, as :func:`free` has it."""
     return free(path.parent / name)
@@ -162,7 +149,7 @@ def free(place: Path) -> Path:
     return found
 
 
-def ancestor(path: Path, role: str) -> str:
+def ancestor(path: Path, role: str) -> Path | str:
     """Where the nearest ancestor of that role lies, to be typed; the role in capitals where it is not there."""
     from shgae.artifacts.lineage import ancestors
     from shgae.artifacts.store import open_artifact
@@ -172,10 +159,10 @@ def ancestor(path: Path, role: str) -> str:
     return near(min(lineage, key=lambda one: one.depth).path) if lineage else role.upper()
 
 
-def near(path: Path) -> str:
+def near(path: Path) -> Path:
     """A path as a person would type it: relative where it lies below the current folder."""
     here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _execution(values: Mapping[str, Any], running: tuple[str, ...], progress: Progress) -> Execution:

@@ -20,7 +20,7 @@ from types import FrameType
 
 from shgae.artifacts.scratch import scratch
 from shgae.errors import PeerLost, Refused, printable
-from shgae.execution import HANGUP, PATIENCE, RENDEZVOUS, STOP_SIGNALS, Execution, own_python, processors
+from shgae.execution import HANGUP, PATIENCE, RENDEZVOUS, STOP_SIGNALS, Execution, own_python, processors, signal_name
 
 GRACE = 15.0
 """Seconds that the others have to end by themselves when one has failed."""
@@ -99,8 +99,14 @@ def launch(arguments: Sequence[str], size: int) -> int:
                 # Blocked signals wait for a process until it can save.
                 blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
                 place = _environment(environment, rank, size, folder)
-                started.append(_start(command, place, said[rank] if rank else None))
-                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+                try:
+                    started.append(_start(command, place, said[rank] if rank else None))
+                except BaseException:
+                    for process in started:
+                        process.kill()
+                    raise
+                finally:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             failed = _wait(started, asked)
         return _verdict([process.returncode for process in started], failed, said, arguments[0])
 
@@ -208,7 +214,7 @@ def _verdict(codes: Sequence[int], order: Sequence[int], said: Sequence[Path], c
         error_line(told[0].read_text(encoding="utf-8"))
         return PeerLost.exit_code
     if killed:
-        why = f"process {killed[0][0]} of {len(codes)} was killed by {signal.Signals(killed[0][1]).name}"
+        why = f"process {killed[0][0]} of {len(codes)} was killed by {signal_name(killed[0][1])}"
     fix = "the same command, with --resume where it has one; if memory ran out, a smaller --batch-size"
     if killed and killed[0][1] == signal.SIGBUS:
         why, fix = f"{why}: an input file became shorter while it was read", "shgae verify on the inputs"

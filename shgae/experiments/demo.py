@@ -20,6 +20,7 @@ from shgae.arrays import Floats32, Ints
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import Crops
+from shgae.artifacts.folders import torn_in
 from shgae.artifacts.manifest import differences
 from shgae.artifacts.output_file import make_room
 from shgae.artifacts.store import open_artifact
@@ -94,13 +95,17 @@ def _begin(output: Path, execution: Execution, seed: int) -> bool:
     """Notes what the demo is; returns whether what lies there of another one is to be replaced."""
     note = output / _NOTE
     wanted = {"seed": seed, "photos": _PHOTOS, "epochs": _EPOCHS}
-    if output.exists() and not note.is_file():
+    is_begun = note.is_file()
+    if output.exists() and not (is_begun or _is_empty(output)):
         raise Refused("output", output, "it exists and is not a demo", "another --output")
-    if output.exists() and not (execution.force or execution.resume):
+    if is_begun and not (execution.force or execution.resume):
         raise Refused("output", output, "it exists already", "another --output, --force or --resume")
-    replaces = execution.force and output.exists()
-    if execution.resume and not execution.force and note.is_file():
-        begun = read_json(note)
+    replaces = execution.force and is_begun
+    if is_begun and not execution.force:
+        try:
+            begun = read_json(note)
+        except Refused as error:
+            raise Refused(error.what, error.where, error.why, "--force in place of --resume") from error
         replaces = bool(begun.pop(_REPLACES, False))
         if changed := differences(wanted, begun):
             raise Refused("resume", output, f"it was begun otherwise ({'; '.join(changed)})", "--force")
@@ -108,6 +113,11 @@ def _begin(output: Path, execution: Execution, seed: int) -> bool:
     # Noted, so that a run with --force that was killed goes on with --resume alone.
     write_json(note, wanted | ({_REPLACES: True} if replaces else {}))
     return replaces
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether nothing lies in a folder but a note that a killed demo had not written to its end."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= torn_in(folder, (_NOTE,))
 
 
 def _draw(folder: Path, execution: Execution, seed: int) -> dict[Split, prepare.Source]:

@@ -44,7 +44,7 @@ class ExportResult:
     outputs: Mapping[str, tuple[int | str, ...]]
     """Likewise."""
     checked: Mapping[int, Mapping[str, float]]
-    """See :func:`~shgae.models.exporting.check`."""
+    """Images at once -> output -> its largest difference from torch's, as a share of torch's largest value."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""

@@ -67,6 +67,7 @@ def run(
     theirs = open_given(given or {}, source, site, prepared, split, config.limit)
     device, config = placed(dataclasses.replace(config, split=split), execution)
     splicer = Splicer(site, device, config.precision, config.batch_size, execution)
+    splicer.check_targets()
     crops = Crops(prepared, split, config.limit)
     rate = RateCurve(splicer, site.asked_about(code), crops, prepared, source, ks, config, theirs)
     if output is None:

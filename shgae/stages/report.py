@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shgae import __version__
+from shgae.artifacts.command_line import typed
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.output_file import PAGE, check_file, make_room
 from shgae.config import some
@@ -113,5 +113,5 @@ def _lead(given: Sequence[Given]) -> str:
 
 
 def _foot(given: Sequence[Given]) -> tuple[str, ...]:
-    command = shlex.join(["shgae", "report", *(str(one.artifact.path) for one in given), "-o", "FILE.html"])
+    command = typed("report", *(one.artifact.path for one in given), "-o", "FILE.html")
     return (f"Made by shgae {__version__} from these artefacts alone: {command}", "Every picture lies in this file.")

@@ -65,6 +65,7 @@ def run(
     device, config = placed(dataclasses.replace(config, split=split), execution)
     codes = codes_to_try(site, code, execution.progress)
     splicer = Splicer(site, device, config.precision, config.batch_size, execution)
+    splicer.check_targets()
     splice = Splice(splicer, codes, Crops(prepared, split, config.limit), prepared, source, config, theirs)
     if output is None:
         report = splice.report()

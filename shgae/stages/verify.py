@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts import lineage
-from shgae.artifacts.folders import parts_in, report_of
+from shgae.artifacts.folders import parts_in, report_of, stripped_in
+from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.store import open_artifact
-from shgae.errors import Refused
+from shgae.errors import AGAIN, Refused
 from shgae.evaluation.study_report import read_study
 from shgae.execution import Execution
 
@@ -41,12 +42,14 @@ def run(path: Path, execution: Execution | None = None) -> VerifyResult:
     """Recomputes the hashes of an artefact and of its ancestors that are there; of a study's folder, of all parts.
 
     Raises:
-        Refused: no artefact, a file of it or of an ancestor is missing or changed (folder and file are named), or a
-            study's report is not of its plan.
+        Refused: no artefact, a file of it or of an ancestor is missing or changed (folder and file are named), a
+            study's part has lost its manifest, or its report is not of its plan.
         Interrupted: a signal came.
     """
     folder, path = path, report_of(path)
     artifact = open_artifact(path, verify=False)
+    if path != folder and (stripped := stripped_in(folder)):
+        raise Refused("study", stripped[0], f"it has no {MANIFEST}", AGAIN)
     verification = lineage.verify(artifact, execution, parts_in(folder) if path != folder else ())
     if artifact.manifest.kind == "study":
         read_study(artifact)

@@ -2,12 +2,13 @@
 
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.artifacts.command_line import command_line, shown
+from shgae.artifacts.command_line import command_line, shown, typed
 from shgae.errors import shortened
 
 
@@ -41,3 +42,8 @@ def test_it_is_never_longer_than_there_is_room_and_whole_where_it_fits(words: li
 
 def test_without_a_word_about_room_there_is_room_for_a_thousand_characters() -> None:
     assert len(shown(["shgae", "x" * 5000])) == 1000
+
+
+def test_a_path_in_a_command_to_copy_is_not_taken_for_an_option() -> None:
+    assert typed("plot", Path("--x"), "-o", Path("-y/z")) == "shgae plot ./--x -o ./-y/z"
+    assert typed("plot", Path("a/-b"), "-o", Path("/-c")) == "shgae plot a/-b -o /-c"

@@ -14,6 +14,8 @@ import pytest
 
 from shgae.artifacts import scratch as module
 from shgae.artifacts.scratch import clear_abandoned, scratch
+from shgae.errors import DiskError
+from tests.artifacts.conftest import WithoutFlock
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_a_folder_that_is_locked_is_spared(place: Path) -> None:
 def test_a_link_a_file_and_somebody_elses_folder_are_spared_and_not_locked(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, locked = filelock.FileLock, []
+    lock, locked = module._Lock, []
 
     def watched(path: Path, **options: Any) -> filelock.BaseFileLock:
         locked.append(path.parent)
@@ -97,7 +99,7 @@ def test_a_link_a_file_and_somebody_elses_folder_are_spared_and_not_locked(
     (place / "shgae-link").symlink_to(away)
     (place / "shgae-file").write_text("")
     os.utime(place / "shgae-file", (1000, 1000))
-    monkeypatch.setattr(filelock, "FileLock", watched)
+    monkeypatch.setattr(module, "_Lock", watched)
     with monkeypatch.context() as patch:
         patch.setattr(module.os, "getuid", lambda: 12345)
         clear_abandoned(place)
@@ -105,3 +107,11 @@ def test_a_link_a_file_and_somebody_elses_folder_are_spared_and_not_locked(
     clear_abandoned(place)
     assert (away / ".lock").exists() and (place / "shgae-file").exists() and (place / "shgae-link").is_symlink()
     assert not mine.exists() and locked == [mine]
+
+
+def test_a_place_without_locks_is_named_with_the_way_to_another(place: Path, without_flock: WithoutFlock) -> None:
+    without_flock(errno.ENOLCK)
+    torn = left(place)
+    with pytest.raises(DiskError, match=r"lock in .*\.lock: this file system has no locks\. Try: TMPDIR"), scratch("x"):
+        pytest.fail("it is not locked")
+    assert list(place.iterdir()) == [torn], "nobody knows whether its program is at work"

@@ -13,6 +13,7 @@ import pytest
 from shgae import __version__
 from shgae.cli.app import main
 from shgae.cli.command import Outcome, beside, command, free, near, typed
+from shgae.cli.launcher import Launch
 from shgae.errors import DiskError, Diverged, Refused
 from shgae.execution import Execution
 from shgae.recipes import TrainConfig
@@ -37,7 +38,8 @@ ENDS = [
     (FileExistsError(errno.EEXIST, "File exists", "/x"), 2, "error: path in /x: "),
     (IsADirectoryError(errno.EISDIR, "Is a directory", "/.x.tmp", None, "/x"), 2, "error: path in /x: "),
     (IsADirectoryError(errno.EISDIR, "Is a directory", "/x"), 2, "error: path in /x: "),
-    (FileNotFoundError(errno.ENOENT, "No such file"), 2, "error: path in the current folder: "),
+    (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), 2, "error: path in the current folder: "),
+    (FileNotFoundError(errno.ENOENT, "No usable temporary directory"), 5, "error: disk or I/O in a file: No usable"),
     (OSError("strange"), 5, "error: disk or I/O in a file: strange"),
     (MemoryError(), 2, "error: memory in shgae"),
     (OutOfMemoryError("CUDA out of memory"), 2, "error: memory in shgae"),
@@ -89,6 +91,22 @@ def test_every_end_is_one_line_on_standard_error_and_its_code(probe, capsys, err
     assert out == ""
     assert err.startswith(line)
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), BlockingIOError(errno.EAGAIN, ""), KeyboardInterrupt()]
+)
+def test_a_launcher_that_fails_ends_as_any_command(probe, capsys, monkeypatch, error) -> None:
+    def fails(**_: object) -> None:
+        raise error
+
+    def body(config: TrainConfig, execution: Execution) -> Outcome:
+        raise Launch(2)
+
+    probe.body = body
+    monkeypatch.setattr(subprocess, "Popen", fails)
+    assert probe() == {OSError: 5, BlockingIOError: 2, KeyboardInterrupt: 130}[type(error)]
+    assert capsys.readouterr().err.count("\n") == isinstance(error, Exception)
 
 
 def test_a_resumed_run_that_lacks_memory_is_not_told_to_change_its_batch_size(probe, capsys) -> None:
@@ -261,8 +279,8 @@ def test_a_command_cannot_have_two_options_of_one_name() -> None:
 
 def test_a_path_below_the_current_folder_is_shown_as_a_person_would_type_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert near(tmp_path / "runs" / "base") == "runs/base"
-    assert near(tmp_path.parent) == str(tmp_path.parent)
+    assert near(tmp_path / "runs" / "base") == Path("runs/base")
+    assert near(tmp_path.parent) == tmp_path.parent
 
 
 def test_a_proposed_output_lies_beside_the_last_one() -> None:

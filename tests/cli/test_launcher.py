@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,7 @@ from shgae.cli import launcher
 from shgae.cli.app import main
 from shgae.cli.launcher import LOST, Launch, begin
 from shgae.errors import Refused
-from shgae.execution import RENDEZVOUS
+from shgae.execution import RENDEZVOUS, STOP_SIGNALS
 
 
 @pytest.fixture
@@ -51,6 +54,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
             5,
             "killed by SIGBUS: an input file became shorter while it was read. Try: shgae verify on the inputs.",
         ),
+        ("75 -37", 5, "process 1 of 2 was killed by signal 37. Try: the same command, with --resume"),
         ("-11 75", 5, "process 0 of 2 was killed by SIGSEGV"),
         ("-15 -15", 143, ""),
         ("0 quiet143", 143, ""),
@@ -84,6 +88,24 @@ def test_a_process_that_does_not_end_is_ended(
     assert launcher.launch(["4", "hang"], 2) == 4
     assert time.monotonic() - begun < 30
     assert "error: rank 1\n" in capfd.readouterr().err
+
+
+def test_where_not_all_processes_can_be_started_those_that_were_are_ended(
+    scripted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = launcher._start, []
+
+    def second_fails(*given: Any) -> subprocess.Popen[bytes]:
+        if started:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        started.append(start(*given))
+        return started[0]
+
+    monkeypatch.setattr(launcher, "_start", second_fails)
+    with pytest.raises(BlockingIOError):
+        launcher.launch(["hang", "hang"], 2)
+    assert started[0].wait(10) == -signal.SIGKILL
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {*STOP_SIGNALS}
 
 
 def test_a_closed_terminal_is_told_to_all_processes_once_as_sigterm() -> None:

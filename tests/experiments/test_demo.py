@@ -67,6 +67,26 @@ def test_a_folder_that_is_no_demo_is_spared_even_by_force(tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
+def test_an_empty_folder_is_taken_and_one_in_which_the_note_was_torn(tmp_path: Path) -> None:
+    for name in ("mine", "torn"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "torn" / f".demo.json.{2**22 + 1}.tmp").write_text("{")  # no such process
+    for how in (Execution(), Execution(resume=True), Execution(force=True)):
+        for name in ("mine", "torn"):
+            folder = shutil.copytree(tmp_path / name, tmp_path / "a" / f"{name}-{how.resume}-{how.force}")
+            assert not demo._begin(folder, how, 0), "there is nothing to replace"
+            assert [path.name for path in folder.iterdir()] == ["demo.json"]
+
+
+def test_a_damaged_note_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "demo.json").write_text("{")
+    with pytest.raises(Refused, match="JSON") as caught:
+        demo._begin(tmp_path, Execution(resume=True), 0)
+    assert caught.value.fix.startswith("--force ")
+    assert demo._begin(tmp_path, Execution(force=True), 0)
+    assert demo._begin(tmp_path, Execution(resume=True), 0)
+
+
 @pytest.mark.usefixtures("sketched")
 def test_a_demo_that_force_began_again_and_that_was_killed_goes_on_with_its_own_seed(
     made: demo.DemoResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -181,7 +181,7 @@ def test_an_ancestor_that_is_gone_is_exit_2_unless_allowed(graft: Path, capsys) 
 
 def test_the_next_command_knows_where_the_ancestors_lie(graft: Path, monkeypatch) -> None:
     monkeypatch.chdir(graft.parent)
-    assert (ancestor(graft, "model"), ancestor(graft, "data")) == ("base", "data")
+    assert (ancestor(graft, "model"), ancestor(graft, "data")) == (Path("base"), Path("data"))
     shutil.rmtree(graft.parent / "data")
     assert ancestor(graft, "data") == "DATA"
 

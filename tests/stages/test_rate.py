@@ -13,12 +13,13 @@ from PIL import Image
 
 from shgae.analysis.rate.curve import RankVerdict
 from shgae.analysis.rate.report import RATE_REPORT
+from shgae.analysis.splicer import Splicer
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.manifest import RATE
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.recipes import EvaluateConfig, RateConfig, SpliceConfig
+from shgae.recipes import EvaluateConfig, HeatmapConfig, RateConfig, SpliceConfig
 from shgae.reporting.rate import rate_table
 from shgae.stages import evaluate, extract, rate, splice
 from tests.builders.chain import Chain, Sites
@@ -160,3 +161,18 @@ def test_the_artefact_holds_the_report_and_a_picture(chain: Chain, tmp_path: Pat
 def test_activations_of_another_model_are_refused(chain: Chain) -> None:
     with pytest.raises(Refused, match="activations in .*: of model .*, not of .*finetuned"):
         rate.run(chain.finetuned, chain.activations, chain.data, None, EXACT, HOW)
+
+
+@pytest.mark.parametrize("name", ["rate", "splice"])
+def test_target_maps_that_cannot_be_read_are_refused_before_the_work(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(Splicer, "heatmap", property(lambda _: HeatmapConfig(sigma_visible=-1.0)))
+    output = tmp_path / "made" / "out"
+    runs = {
+        "rate": lambda: rate.run(chain.baseline, chain.activations, chain.data, output, EXACT, HOW),
+        "splice": lambda: splice.run(chain.baseline, chain.data, output, SpliceConfig(), HOW),
+    }
+    with pytest.raises(Refused, match="sigma"):
+        runs[name]()
+    assert not output.parent.exists()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import filelock
 
+from shgae.artifacts.locking import Lock
+
 LOCKS = ".locks"
 
 
@@ -18,7 +20,7 @@ LOCKS = ".locks"
 def held(study: Path, name: str) -> Iterator[bool]:
     """Whether this process alone makes the part of this name within; False where another one does."""
     try:
-        lock = filelock.FileLock(_path(study, name)).acquire(timeout=0)
+        lock = Lock(_path(study, name)).acquire(timeout=0)
     except filelock.Timeout:
         yield False
         return
@@ -28,7 +30,7 @@ def held(study: Path, name: str) -> Iterator[bool]:
 
 def waited_for(study: Path, name: str) -> filelock.BaseFileLock:
     """Within it, this process alone holds the lock of this name; waits for it."""
-    return filelock.FileLock(_path(study, name))
+    return Lock(_path(study, name))
 
 
 def is_held(study: Path, name: str) -> bool:

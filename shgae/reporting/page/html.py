@@ -157,8 +157,7 @@ def _environment() -> Environment:
 
 
 def _speakable(value: Any) -> Any:
-    """Text that UTF-8 has, without control characters and marks that turn the order of what follows; no line ends
-    between a number and its per cent sign."""
+    """Text as :func:`printable` has it; no line ends between a number and its per cent sign."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return _PER_CENT.sub("\N{NO-BREAK SPACE}%", printable(value.encode("utf-8", "replace").decode()))
+        return _PER_CENT.sub("\N{NO-BREAK SPACE}%", printable(value))
     return value

@@ -34,6 +34,23 @@ def test_verify_of_a_study_hashes_every_part(study: Path) -> None:
     assert set(verify.run(study / "report").verified) < set(found.verified), "asked of the report, not of the study"
 
 
+@pytest.mark.parametrize(
+    "part", ["activations", "baseline/scores", "seed-0/arm-none/finetuned", "seed-1/arm-none/scores"]
+)
+def test_verify_of_a_study_names_a_part_that_lost_its_manifest(
+    study: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(study.parent)
+    study = Path(study.name)
+    (study / "notes" / "of mine").mkdir(parents=True)
+    (study / "notes" / "of mine" / "report.txt").write_text("a folder of the user's")
+    assert verify.run(study).fault() is None
+    (study / part / "manifest.json").unlink()
+    with pytest.raises(Refused, match=f"study in {study}/{part}: it has no manifest.json") as caught:
+        verify.run(study)
+    assert caught.value.fix == AGAIN
+
+
 @pytest.mark.usefixtures("sketched")
 @pytest.mark.parametrize(
     ("part", "file", "title"),

@@ -61,6 +61,10 @@ def test_hostile_text_stays_text_wherever_it_stands() -> None:
     assert not set(made.text) & {"\x00", "\x1b", "\u202e"}
 
 
+def test_half_a_surrogate_pair_is_shown_as_on_a_terminal() -> None:
+    assert "b\N{REPLACEMENT CHARACTER}.jpg" in Elements(page_of(Text("b\udcff.jpg"))).text
+
+
 def test_no_line_ends_between_a_number_and_its_per_cent_sign() -> None:
     assert "95\N{NO-BREAK SPACE}% of it, PCK % all" in page_of(Text("95 % of it, PCK % all")).decode()
 
