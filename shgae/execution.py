@@ -76,6 +76,14 @@ STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SI
 HANGUP = getattr(signal, "SIGHUP", None)
 
 
+def signal_name(number: int) -> str:
+    """``SIGKILL``; ``signal 37`` of one that has no name, as real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 class StopFlag:
     """Set by one of :data:`STOP_SIGNALS` while :meth:`listening`; long loops ask it between two steps, save and end.
 
