@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from shgae.artifacts.manifest import PLAN, differences
@@ -211,6 +212,15 @@ def plan_bytes(plan: StudyPlan) -> bytes:
     return json_bytes(STUDY_PLAN.to_json(plan))
 
 
+def read_plan(path: Path) -> StudyPlan:
+    """What a study registered; raises :class:`Refused` where its file is damaged, which nobody can make again."""
+    try:
+        return STUDY_PLAN.read(path)
+    except Refused as error:
+        fix = "remove that file: shgae study takes the copy in the report, or registers the plan again"
+        raise Refused("plan", path, error.why, fix) from error
+
+
 def check_registered(found: Registered, artifact: Artifact) -> None:
     """Checks that what a study's report says of its plan is of the plan that lies next to it, and of that of the
     study's folder.
@@ -222,7 +232,7 @@ def check_registered(found: Registered, artifact: Artifact) -> None:
         raise Refused("report", artifact.path, f"it has no {PLAN}, so nothing was registered", "make the report again")
     outside = artifact.path.parent / PLAN
     for path in (artifact.file(PLAN), *([outside] if outside.is_file() else [])):
-        sha256 = STUDY_PLAN.read(path).sha256
+        sha256 = read_plan(path).sha256
         if sha256 != found.sha256:
             why = f"it is of plan {found.sha256[:12]}, {path} is plan {sha256[:12]}"
             raise Refused("report", artifact.path, why, "the plan that it was made by, or make the report again")

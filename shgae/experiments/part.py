@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +86,12 @@ class Part:
         return begun is not None and self._is_this(begun, partial_of(self.path), force)
 
     def make(self, execution: Execution) -> None:
-        """Makes it, or goes on with it."""
+        """Makes it, or goes on with it; with ``force`` puts aside what lies in its place and is no artefact."""
+        is_there = self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir()))
+        if execution.force and is_there and not has_manifest(self.path):
+            aside = _free(self.path)
+            self.path.rename(aside)
+            execution.progress.note(f"note: what was in {self.path} is in {aside} now")
         self.run(dataclasses.replace(execution, resume=self.is_begun(execution.force)))
 
     def _is_this(self, found: Mapping[str, Any], where: Path, force: bool) -> bool:
@@ -99,11 +106,20 @@ class Part:
         return not changed
 
 
+def _free(path: Path) -> Path:
+    """A hidden name next to it that nothing has."""
+    names = (path.with_name(f".{path.name}.damaged-{number}") for number in itertools.count(1))
+    return next(name for name in names if not os.path.lexists(name))
+
+
 def _opened(path: Path, force: bool, hashing: Execution | None = None) -> Artifact | None:
     """The artefact there; by ``force`` None where it is damaged, for then it is made again."""
     try:
         return open_artifact(path, verify=hashing is not None, execution=hashing)
-    except Refused:
-        if not (force and has_manifest(path)):
+    except Refused as error:
+        if force:
+            return None
+        if has_manifest(path):
             raise
-        return None
+        fix = "the same command with --force, which puts it aside and makes the part again"
+        raise Refused(error.what, error.where, error.why, fix) from error

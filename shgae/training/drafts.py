@@ -14,6 +14,7 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.store import Artifact
+from shgae.errors import Interrupted
 from shgae.execution import Execution, Progress
 from shgae.inference.device import announce, describe
 from shgae.inference.torch_settings import determinism
@@ -52,7 +53,12 @@ def training_draft(
     ):
         check_training_space(draft, model, config, execution.progress)
         announce(device, config.precision, execution.progress)
-        yield draft
+        try:
+            yield draft
+        except Interrupted:
+            if draft.files():  # they stay: wherever it was heard, in validation say, this is gone on with
+                execution.stop.raise_if_set(draft.path, "the same command with --resume")
+            raise
 
 
 def commit_training(draft: Draft, summary: FitSummary, facts: Mapping[str, Any]) -> Artifact:

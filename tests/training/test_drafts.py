@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import torch
 from torch import nn
 
 from shgae.artifacts.checkpoint import CHECKPOINT, MODEL
+from shgae.errors import Interrupted
 from shgae.execution import Execution, ProcessGroup, Progress
 from shgae.training import drafts
-from shgae.training.drafts import check_training_space, training_size
+from shgae.training.drafts import check_training_space, training_draft, training_size
+from shgae.training.loop import fit
 from shgae.training.optim import OPTIMIZER_NUMBERS, build_optimizer
-from tests.builders.line import CONFIG, drafted, network, trained
+from tests.builders.line import CONFIG, Fitting, drafted, network, trained
 
 
 def state_bytes(optimizer: torch.optim.Optimizer) -> int:
@@ -63,3 +66,30 @@ def test_what_lies_there_already_is_taken_off_and_only_the_first_process_looks(
         check_training_space(draft, network(), CONFIG, Progress())
         draft.file("half").unlink()
     assert asked == [(tmp_path / "run", free), (tmp_path / "run", free - 100)]
+
+
+class Stopped(Fitting):
+    """Hears a signal in validation."""
+
+    def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:  # noqa: ARG002
+        execution.stop.signal_number = signal.SIGTERM
+        execution.stop.raise_if_set("validation", "the same command with --resume")
+        raise AssertionError
+
+
+def test_a_signal_that_is_heard_in_validation_tells_the_folder_that_is_gone_on_with(tmp_path: Path) -> None:
+    execution = Execution()
+    asked = (tmp_path / "run", "hourglass", CONFIG, {}, network(), execution, torch.device("cpu"))
+    with pytest.raises(Interrupted) as caught, training_draft(*asked) as draft:
+        fit(network(), Stopped(), CONFIG, draft, execution)
+    assert caught.value.where == str(tmp_path / "run.partial")
+    assert (tmp_path / "run.partial" / CHECKPOINT).is_file()
+
+
+def test_where_nothing_was_kept_an_interruption_stays_as_it_was_told(tmp_path: Path) -> None:
+    execution = Execution()
+    asked = (tmp_path / "run", "hourglass", CONFIG, {}, network(), execution, torch.device("cpu"))
+    with pytest.raises(Interrupted, match="nothing was written"), training_draft(*asked):
+        execution.stop.signal_number = signal.SIGTERM
+        execution.stop.raise_if_set("an input", "the same command again", saved=False)
+    assert not (tmp_path / "run.partial").exists()

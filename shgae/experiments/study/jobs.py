@@ -22,11 +22,12 @@ from typing import IO, Any
 import torch
 
 from shgae.errors import DiskError, Diverged, Interrupted, PeerLost, Refused, ShgaeError, shortened
-from shgae.execution import PATIENCE, Execution, own_python
+from shgae.execution import PATIENCE, Execution, own_python, signal_name
 from shgae.experiments.part import Part
+from shgae.experiments.study import locks
 from shgae.experiments.study.parts import Study
-from shgae.experiments.study.work import PAUSE, Work
-from shgae.experiments.study.worker import HOW
+from shgae.experiments.study.work import Work
+from shgae.experiments.study.worker import HOW, UNHEARD
 
 _WORKER = ("-m", "shgae.experiments.study.worker")
 _DEFER = 1.0
@@ -48,8 +49,15 @@ class _Child:
         """What it said, a JSON object a line; and what libraries, or Python itself, printed."""
         self.said.seek(0)
         lines = [line for line in self.said.read().decode(errors="replace").splitlines() if line.strip()]
-        own = [line for line in lines if line.startswith('{"shgae": ')]
-        return [json.loads(line) for line in own], [line for line in lines if line not in own]
+        own: list[dict[str, Any]] = []
+        for line in filter(_is_own, lines):
+            with suppress(ValueError):  # a full disk cut it
+                own.append(json.loads(line))
+        return own, [line for line in lines if not _is_own(line)]
+
+
+def _is_own(line: str) -> bool:
+    return line.startswith('{"shgae": ')
 
 
 def side_by_side(work: Work, jobs: int) -> None:
@@ -71,7 +79,13 @@ def side_by_side(work: Work, jobs: int) -> None:
             _stop(work, running)
             for part in work.ready():
                 is_taken = part.path in failed or any(child.part is part for child in running)
-                if len(running) < jobs and not is_taken and later.get(part.path, 0.0) <= time.monotonic():
+                if is_taken or len(running) == jobs or later.get(part.path, 0.0) > time.monotonic():
+                    continue
+                if locks.is_held(work.study.output, work.study.name_of(part)):
+                    later[part.path] = time.monotonic() + _DEFER
+                    if not running:
+                        work.says_waiting()
+                else:
                     slot = min(set(range(jobs)) - {child.slot for child in running})
                     running.append(_start(work.study, part, slot, work.execution))
                     work.begins(part, jobs, len(running))
@@ -80,7 +94,7 @@ def side_by_side(work: Work, jobs: int) -> None:
             for child in [child for child in running if child.process.poll() is not None]:
                 running.remove(child)
                 _end(work, child, failed, later)
-            time.sleep(PAUSE / 4)
+            time.sleep(locks.PAUSE / 4)
     finally:
         _wait(running)
     if failed:
@@ -110,6 +124,7 @@ def _wait(running: list[_Child]) -> None:
     finally:
         for child in running:
             child.process.kill()
+            child.said.close()
 
 
 def _start(study: Study, part: Part, slot: int, execution: Execution) -> _Child:
@@ -150,7 +165,9 @@ def _place(slot: int, device: str) -> dict[str, str]:
 
 def _end(work: Work, child: _Child, failed: dict[Path, Exception], later: dict[Path, float]) -> None:
     """What became of a part."""
-    part, code, (lines, printed) = child.part, child.process.returncode, child.lines()
+    part, code = child.part, child.process.returncode
+    with child.said:
+        lines, printed = child.lines()
     if child.process.stdin is not None:
         child.process.stdin.close()
     for line in lines:
@@ -162,14 +179,18 @@ def _end(work: Work, child: _Child, failed: dict[Path, Exception], later: dict[P
     elif code == 0 and state is not None:
         work.ends(part, time.monotonic() - child.begun if state == "made" else None)
     else:
-        failed[part.path] = _failure(part, code, lines, printed)
-        work.execution.progress.note(f"failed: {part.title}: {failed[part.path]}")
+        failed[part.path] = error = _failure(part, code, lines, printed)
+        why = f"{error.strerror} in {error.filename or 'a file'}" if isinstance(error, OSError) else error
+        work.execution.progress.note(f"failed: {part.title}: {why}")
 
 
 def _failure(part: Part, code: int, lines: list[dict[str, Any]], printed: list[str]) -> Exception:
+    if code == UNHEARD:
+        why, fix = "no room for what the process of a part says", "make room there, then the same command again"
+        return DiskError("temporary files", tempfile.gettempdir(), why, f"{fix}; or another folder as TMPDIR")
     error = next((line["error"] for line in reversed(lines) if "error" in line), None)
     if error is None or error["kind"] == "Interrupted":
-        name = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        name = f"by {signal_name(-code)}" if code < 0 else f"with exit code {code}"
         last = f" and said last: {shortened(printed[-1])}" if printed else ""
         why = f"the process that made it ended {name}{last}" if error is None else "its process was asked to stop"
         fix = "the same command again, which keeps the other parts; if memory ran out, fewer --jobs"

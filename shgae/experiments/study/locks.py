@@ -5,6 +5,7 @@ The locks are files in the folder ``.locks`` of the study; the system drops one 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,31 @@ from pathlib import Path
 import filelock
 
 from shgae.artifacts.locking import Lock
+from shgae.execution import Execution
 
 LOCKS = ".locks"
+PAUSE = 0.2
+"""Seconds between two looks at what other processes do."""
+
+
+class Patience:
+    """Waiting for other processes: what they do is said once, and a signal ends it."""
+
+    def __init__(self, study: Path, execution: Execution) -> None:
+        self._study, self._execution = study, execution
+        self._has_said = False
+
+    def say(self, what: str) -> None:
+        """Says, the first time, for what is waited: ``which makes seed-0/autoencoder``."""
+        if not self._has_said:
+            self._execution.progress.note(f"waiting for another process, {what}")
+        self._has_said = True
+
+    def wait(self, what: str) -> None:
+        """A moment; raises :class:`~shgae.errors.Interrupted` where a signal came."""
+        self.say(what)
+        self._execution.stop.raise_if_set(self._study, "the same command again")
+        time.sleep(PAUSE)
 
 
 @contextmanager
@@ -28,9 +52,16 @@ def held(study: Path, name: str) -> Iterator[bool]:
         yield True
 
 
-def waited_for(study: Path, name: str) -> filelock.BaseFileLock:
-    """Within it, this process alone holds the lock of this name; waits for it."""
-    return Lock(_path(study, name))
+@contextmanager
+def waited_for(study: Path, name: str, execution: Execution) -> Iterator[None]:
+    """Within it, this process alone holds the lock of this name; waits for it, see :class:`Patience`."""
+    patience = Patience(study, execution)
+    while True:
+        with held(study, name) as mine:
+            if mine:
+                yield
+                return
+        patience.wait(f"which writes {name}")
 
 
 def is_held(study: Path, name: str) -> bool:

@@ -2,40 +2,45 @@
 
 A later call with another plan is refused. It may have other numbers of seeds, and more arms. Each report with other
 numbers is a look, which spends of the false positives that the plan allows and keeps its level whatever is planned
-later; arms that the plan does not name are said to be added.
+later; arms that the plan does not name are said to be added. The report keeps a copy of the plan and of the looks,
+which are taken where a file is lost.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.hashing import hash_file
-from shgae.artifacts.manifest import PLAN, REPORT
-from shgae.artifacts.store import open_artifact
+from shgae.artifacts.manifest import PLAN, REPORT, has_manifest
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.artifacts.typed_json import SCHEMA
-from shgae.errors import Refused
+from shgae.errors import AGAIN, Refused
 from shgae.evaluation.study_registration import (
     STUDY_LOOKS,
-    STUDY_PLAN,
     AnalysisPlan,
     Look,
     Looks,
     Registered,
     StudyPlan,
     plan_bytes,
+    read_plan,
 )
 from shgae.evaluation.study_report import STUDY
+from shgae.execution import Execution
 from shgae.experiments.study import arms, locks
 from shgae.experiments.study.parts import Study
 from shgae.metrics.spending import LEAST, next_level
 from shgae.recipes import as_json
 
-LOOKS = "looks.json"
+LOOKS, REPORT_FOLDER = "looks.json", "report"
+_ANOTHER = "--force to register a new plan"
+_LOST = "remove that file: then those that the last report tells of are taken"
 _OWN = ("arms", "margin", "seeds", "seed", "other_seeds", "code_sizes", "code_seeds", "limit")
 """Options that are fields of the plan."""
 
@@ -44,55 +49,80 @@ def check(study: Study, *, force: bool) -> Study:
     """The study with what is registered already, or is going to be; writes nothing.
 
     Raises:
-        Refused: the study was registered with another plan (unless ``force``); in what it differs is said.
+        Refused: the study was registered with another plan (unless ``force``), in what it differs is said; or plan,
+            looks or the place of the report hold something that no study writes.
     """
-    path, wanted = study.output / PLAN, _wanted(study)
-    if not path.is_file():
-        return dataclasses.replace(study, registered=dataclasses.replace(wanted, late=_has_scores(study.output)))
-    found = STUDY_PLAN.read(path)
-    told = _of_last_report(study.output, force=force)
-    if told and told.sha256 not in (found.sha256, *found.replaced) and not force:
-        why = f"it is {found.sha256[:12]}, and the report there is of {told.sha256[:12]}: one of the two was changed"
-        raise Refused("plan", path, why, "the plan that it was made by, or --force to register a new plan")
-    differs = found.misses(wanted)
+    last_report(study.output, force=force)
+    told, path, wanted = _of_last_report(study.output, force=force), _plan_file(study.output), _wanted(study)
+    before = read_plan(path) if path.is_file() else None
+    if before and told and told.sha256 not in (before.sha256, *before.replaced) and not force:
+        why = f"it is {before.sha256[:12]}, and the report there is of {told.sha256[:12]}: one of the two was changed"
+        raise Refused("plan", path, why, f"cp {study.output / REPORT_FOLDER / PLAN} {path}, or {_ANOTHER}")
+    differs = before.misses(wanted) if before else []
     if differs and not force:
         why = f"it was registered otherwise ({'; '.join(differs)})"
-        raise Refused("plan", path, why, "the planned options, another --output, or --force to register a new plan")
-    if differs:
-        replaced = dict.fromkeys((*found.replaced, *([told.sha256] if told else []), found.sha256))
-        found = dataclasses.replace(wanted, late=_has_scores(study.output), replaced=tuple(replaced))
-    return dataclasses.replace(study, registered=found)
+        raise Refused("plan", path, why, f"the planned options, another --output, or {_ANOTHER}")
+    if differs or not before:
+        replaced = [*(before.replaced if before else ()), *(one.sha256 for one in (told, before) if one)]
+        late = _has_scores(study.output)
+        before = dataclasses.replace(wanted, late=late, replaced=tuple(dict.fromkeys(replaced)))
+    _known(study.output, before)
+    return dataclasses.replace(study, registered=before)
+
+
+def last_report(output: Path, *, force: bool) -> Artifact | None:
+    """A study's last report; None without one, and by ``force``, which replaces whatever artefact is there.
+
+    Raises:
+        Refused: something else lies in its place, or (unless ``force``) it is damaged or a comparison.
+    """
+    place, fix = output / REPORT_FOLDER, "move it away, then the same command again"
+    if not os.path.lexists(place) or (place.is_dir() and not place.is_symlink() and not any(place.iterdir())):
+        return None
+    if place.is_symlink() or not has_manifest(place):
+        raise Refused("report", place, "what lies there is not a report", fix)
+    if force:
+        return None
+    old = open_artifact(place)
+    if old.manifest.kind != "study" or not old.parent("parent"):  # a comparison has no baseline
+        raise Refused("report", place, "what lies there is not a study's", f"{fix}, or --force to replace it")
+    return old
+
+
+def _plan_file(output: Path) -> Path:
+    """Where it lies what was registered: if the study's own file is lost, in its last report."""
+    own, copy = output / PLAN, output / REPORT_FOLDER / PLAN
+    return own if own.is_file() or not copy.is_file() else copy
 
 
 def precision(output: Path) -> object:
     """The number format of the study that is registered there; None where there is none."""
-    path = output / PLAN
-    return STUDY_PLAN.read(path).options.get("precision") if path.is_file() else None
+    path = _plan_file(output)
+    return read_plan(path).options.get("precision") if path.is_file() else None
 
 
-def register(study: Study, *, force: bool) -> Study:
+def register(study: Study, execution: Execution) -> Study:
     """:func:`check`, and writes the plan if there is none yet or another one is forced; of several processes one does.
 
     Raises:
         Refused: see :func:`check`.
     """
-    with locks.waited_for(study.output, PLAN):
-        checked = check(study, force=force)
-        path = study.output / PLAN
+    with locks.waited_for(study.output, PLAN, execution):
+        checked = check(study, force=execution.force)
+        path, there = study.output / PLAN, _plan_file(study.output)
         if not path.is_file() or hash_file(path) != checked.plan.sha256:
-            if path.is_file():
-                before = STUDY_PLAN.read(path)
+            if there.is_file() and (before := read_plan(there)) != checked.plan:
                 write_bytes(path.with_name(f"plan-{before.sha256[:12]}.json"), plan_bytes(before))
             write_bytes(path, plan_bytes(checked.plan))
         return checked
 
 
-def look(study: Study) -> Registered:
+def look(study: Study, execution: Execution) -> Registered:
     """Writes down that a report with these numbers of seeds is made, and gives what it has to say of its plan."""
     plan = study.plan
     count, runs = len(study.seeds), {arm: len(study.seeds_of(arm)) for arm in study.arms}
     current = None
-    with locks.waited_for(study.output, LOOKS):
+    with locks.waited_for(study.output, LOOKS, execution):
         looks = _known(study.output, plan)
         if plan.primary is not None:
             # A look of before is this one if it had as many seeds: its runs were not written down.
@@ -142,15 +172,18 @@ def _known(output: Path, plan: StudyPlan) -> list[Look]:
     before = told.looks if told else ()
     if not path.is_file():
         return list(before)
-    content = read_json(path)
-    looks = STUDY_LOOKS.from_json(content, path).looks if SCHEMA in content else _of_counts(content, path, plan)
+    try:
+        content = read_json(path)
+        looks = STUDY_LOOKS.from_json(content, path).looks if SCHEMA in content else _of_counts(content, path, plan)
+    except Refused as error:
+        raise Refused("looks", path, error.why, _LOST) from error
     if any(look.alpha > plan.analysis.alpha for look in looks):
         why = f"a look has a level above {plan.analysis.alpha:g}, which all of them share"
-        raise Refused("looks", path, why, "the file as it was")
+        raise Refused("looks", path, why, _LOST)
     for look in before:
         if not any(one.seeds == look.seeds and one.alpha >= look.alpha for one in looks):
             why = f"it has no look at {look.seeds} seeds with level {look.alpha:g}, of which the last report tells"
-            raise Refused("looks", path, why, "the file as it was, or none: then the report's looks are taken")
+            raise Refused("looks", path, why, _LOST)
     return list(looks)
 
 
@@ -159,7 +192,7 @@ def _of_counts(content: Mapping[str, Any], path: Path, plan: StudyPlan) -> tuple
     counts = content.get("seeds")
     are_whole = isinstance(counts, list) and all(type(count) is int and count > 0 for count in counts)
     if not isinstance(counts, list) or not are_whole or len(set(counts)) < len(counts):
-        raise Refused("looks", path, "it is not as a study writes it", "the file as it was")
+        raise Refused("looks", path, "it is not as a study writes it", _LOST)
     looks: list[Look] = []
     for count in counts:
         looks.append(Look(count, _level(looks, count, {}, plan), None))
@@ -196,12 +229,12 @@ def _strengths(study: Study, arm: str) -> Mapping[str, Any]:
 
 def _of_last_report(output: Path, *, force: bool) -> Registered | None:
     """What the last report says of its plan; None without a report, and by ``force`` of one that cannot be read."""
-    path = output / "report" / REPORT
+    path = output / REPORT_FOLDER / REPORT
     try:
         return STUDY.read(path).registered if path.is_file() else None
-    except Refused:
+    except Refused as error:
         if not force:
-            raise
+            raise Refused(error.what, path, error.why, AGAIN) from error
         return None
 
 

@@ -11,7 +11,7 @@ from shgae.analysis.rate.report import RATE_REPORT
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import PeopleTable, photos_of, read_people
 from shgae.artifacts.draft import Draft, new_artifact
-from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, PLAN, REPORT
+from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, PLAN, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json
 from shgae.evaluation.study_registration import plan_bytes
@@ -38,7 +38,7 @@ from shgae.reporting.study import conclusion, forest, notes, sizes_figure, sizes
 from shgae.reporting.table import write_pages
 
 
-def report_of(study: Study) -> StudyReport:
+def report_of(study: Study, execution: Execution) -> StudyReport:
     """The report of a study of which every part is made; that it was made is a look, which is written down."""
     data = open_artifact(study.data, "data", verify=False)
     people = read_people(data, study.split).head(study.config.limit)
@@ -47,7 +47,7 @@ def report_of(study: Study) -> StudyReport:
     for arm in study.arms:
         by_arm[arm] = [scores.read(study.scores(arm, seed), people, size) for seed in study.seeds_of(arm)]
     photos = photos_of(people, data, study.split)
-    registered = registration.look(study)
+    registered = registration.look(study, execution)
     found = differences(
         by_arm,
         photos,
@@ -133,15 +133,14 @@ def write_report(made: Draft, report: StudyReport, execution: Execution) -> None
 
 def write(study: Study, report: StudyReport, execution: Execution) -> Artifact:
     """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
-    output = study.output / "report"
+    output = study.output / registration.REPORT_FOLDER
     parents = {"parent": study.model, "data": study.data}
     parents |= {
         f"arm {arm}, seed {seed}": study.finetuned(arm, seed) for arm in study.arms for seed in study.seeds_of(arm)
     }
     opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
     config = as_json(study.config)
-    if (output / MANIFEST).is_file() and not execution.force:
-        old = open_artifact(output, "study")
+    if old := registration.last_report(study.output, force=execution.force):
         ids = {parent.role: parent.id for parent in old.manifest.parents}
         is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
         # Its content too: a later shgae may say more about the same networks.

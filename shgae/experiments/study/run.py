@@ -151,8 +151,8 @@ def run(
         work.in_turn(todo)
     else:
         side_by_side(todo, jobs)
-    with locks.waited_for(study.output, "report"):
-        found = report.report_of(study)
+    with locks.waited_for(study.output, registration.REPORT_FOLDER, execution):
+        found = report.report_of(study, execution)
         artifact = report.write(study, found, execution)
     return StudyResult(artifact, found, tuple(todo.made), len(parts) - len(todo.made))
 
@@ -225,7 +225,7 @@ def _registered(model: Path, data: Path, output: Path, config: StudyConfig, exec
     """The study, registered, after all that could be in the way was looked at."""
     study = registration.check(_study(model, data, output, config, execution), force=execution.force)
     _check_room(study, _missing(study.parts(), execution), execution)
-    study = registration.register(study, force=execution.force)
+    study = registration.register(study, execution)
     _note_looks(study, execution)
     return study
 
@@ -300,4 +300,5 @@ def _check_room(study: Study, missing: Sequence[Part], execution: Execution) -> 
     copies = {"graft": 1, "finetune": 2 + OPTIMIZER_NUMBERS[study.config.optimizer]}
     size = sum(copies.get(part.step, 0) * weights for part in missing)
     if size:
-        check_space(study.output, size, "the networks of all arms and seeds", execution.progress)
+        fix = "another disk, or fewer --arms or --seeds"
+        check_space(study.output, size, "the networks of all arms and seeds", execution.progress, fix)

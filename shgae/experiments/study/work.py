@@ -18,8 +18,6 @@ from shgae.experiments.study import locks
 from shgae.experiments.study.parts import Study
 from shgae.wording import duration
 
-PAUSE = 0.2
-"""Seconds between two looks at what other processes do."""
 _MOST_SECONDS = 1e9
 """No epoch takes longer."""
 
@@ -34,7 +32,7 @@ class Work:
         self.made: list[str] = []
         """Titles of what this run made."""
         self.took = took_before([part for part in wanted if part not in self.left])
-        self._has_said_waiting = False
+        self._patience = locks.Patience(study.output, execution)
 
     def ready(self) -> list[Part]:
         """What can be made now, in the order of the study: parents are there, and nothing is scored before the last
@@ -60,12 +58,14 @@ class Work:
 
     def waits(self) -> None:
         """A moment in which other processes make what is left."""
-        if not self._has_said_waiting:
-            names = ", ".join(self.study.name_of(part) for part in self.ready()[:3])
-            self.execution.progress.note(f"waiting for another process, which makes {names}")
-        self._has_said_waiting = True
-        self.execution.stop.raise_if_set(self.study.output, "the same command again")
-        time.sleep(PAUSE)
+        self._patience.wait(self._awaited())
+
+    def says_waiting(self) -> None:
+        """Says so without such a moment."""
+        self._patience.say(self._awaited())
+
+    def _awaited(self) -> str:
+        return f"which makes {', '.join(self.study.name_of(part) for part in self.ready()[:3])}"
 
 
 def left_of(parts: Sequence[Part], execution: Execution) -> list[Part]:

@@ -5,11 +5,13 @@ Started by :mod:`shgae.experiments.study.jobs`. It ends, and saves, when standar
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +25,29 @@ from shgae.recipes import StudyConfig
 
 HOW = ("device", "deterministic", "workers", "compile", "cuda_graphs", "force")
 """What it is told of the execution."""
+UNHEARD = 74
+"""How it ends where there was no room for what became of the part."""
 
 
 class _Notes(Progress):
     """Tells the lines that stay."""
 
     def note(self, text: str) -> None:
-        _say(note=text)
+        with suppress(OSError):  # a full disk: the part is made without
+            _say(note=text)
 
 
 def main() -> int:
-    """Makes the part, and returns the exit code."""
+    """Makes the part, says what became of it, and returns the exit code."""
+    code, became = _made()
+    try:
+        _say(**became)
+    except OSError:
+        return UNHEARD
+    return code
+
+
+def _made() -> tuple[int, dict[str, Any]]:
     asked = json.loads(sys.stdin.readline())
     stop = StopFlag()
     threading.Thread(target=_until_the_end, args=(stop,), daemon=True).start()
@@ -48,17 +62,13 @@ def main() -> int:
                     part.make(execution)
         except ShgaeError as error:
             said = {"what": error.what, "where": error.where, "why": error.why, "fix": error.fix}
-            _say(error={"kind": type(error).__name__, **said})
-            return error.exit_code
+            return error.exit_code, {"error": {"kind": type(error).__name__, **said}}
         except OSError as error:
             said = {"where": str(error.filename or ""), "why": error.strerror or str(error)}
-            _say(error={"kind": "OSError", "number": error.errno or 0, **said})
-            return 5
+            return 5, {"error": {"kind": "OSError", "number": error.errno or 0, **said}}
         except Exception as error:
-            _say(error={"kind": "bug", "why": f"{type(error).__name__}: {error}"})
-            return 1
-    _say(state=state)
-    return 0
+            return 1, {"error": {"kind": "bug", "why": f"{type(error).__name__}: {error}"}}
+    return 0, {"state": state}
 
 
 def _study(asked: dict[str, Any]) -> Study:
@@ -82,8 +92,10 @@ def _until_the_end(stop: StopFlag) -> None:
 
 
 def _say(**what: Any) -> None:
-    sys.stdout.write(json.dumps({"shgae": "part", **what}) + "\n")
+    line = json.dumps({"shgae": "part", **what}).encode() + b"\n"
     sys.stdout.flush()
+    if os.write(1, line) < len(line):  # not through sys.stdout, which would try once more at the end of the process
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 if __name__ == "__main__":

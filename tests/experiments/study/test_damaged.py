@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,35 @@ def test_a_part_of_which_the_manifest_was_changed_is_made_again_by_force(chain: 
     again = run.run(chain.baseline, chain.data, study, TINY, Execution(force=True))
     assert again.made == ("seed 0 (1 of 2): pre-training the autoencoder",)
     assert verify.run(study).fault() is None
+
+
+def torn(part: Path) -> None:
+    (part / "manifest.json").write_text("{")
+
+
+def lost(part: Path) -> None:
+    (part / "manifest.json").unlink()
+
+
+def emptied(part: Path) -> None:
+    shutil.rmtree(part)
+    part.mkdir()
+
+
+@pytest.mark.usefixtures("sketched")
+@pytest.mark.parametrize("damage", [torn, lost, emptied])
+def test_a_part_without_a_manifest_is_made_again_by_force_and_nothing_is_lost(
+    chain: Chain, study: Path, damage: Callable[[Path], None]
+) -> None:
+    part = study / "seed-0/arm-none/scores"
+    damage(part)
+    before = {path.name: path.read_bytes() for path in part.iterdir()}
+    with pytest.raises(Refused) as refused:
+        run.run(chain.baseline, chain.data, study, TINY, Execution())
+    assert "--force" in refused.value.fix and {path.name for path in part.iterdir()} == before.keys()
+    again = run.run(chain.baseline, chain.data, study, TINY, Execution(force=True))
+    assert again.made == ("arm none, seed 0 (1 of 2): scoring on the test split",)
+    assert verify.run(study).fault() is None
+    aside = part.with_name(".scores.damaged-1")
+    assert aside.exists() == bool(before)
+    assert not before or {path.name: path.read_bytes() for path in aside.iterdir()} == before

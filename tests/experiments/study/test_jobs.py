@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -13,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts.store import open_artifact
-from shgae.errors import Diverged, Interrupted, PeerLost, Refused
-from shgae.execution import Execution, StopFlag
+from shgae.errors import DiskError, Diverged, Interrupted, PeerLost, Refused
+from shgae.execution import Execution, StopFlag, own_python
 from shgae.experiments.part import Part
 from shgae.experiments.study import jobs, locks, run, work
 from shgae.experiments.study.parts import Study
+from shgae.experiments.study.worker import UNHEARD
 from shgae.recipes import StudyConfig
 from tests.builders.artefacts import make
 from tests.builders.chain import Chain, Notes
@@ -34,6 +37,14 @@ with open("log.jsonl", "a") as log:
 if name == "killed":
     print("what Python says last", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
+if name == "real-time":
+    os.kill(os.getpid(), signal.SIGRTMIN + 3)
+if name == "torn":
+    print('{"shgae": "part", "no', flush=True)
+    sys.exit(74)
+if name == "full":
+    print(json.dumps({"shgae": "part", "error": {"kind": "OSError", "number": 28, "where": "a/b", "why": "No space"}}))
+    sys.exit(5)
 if name == "halted":
     os.kill(os.getpid(), signal.SIGSTOP)
 if name == "deaf":
@@ -118,6 +129,61 @@ def test_what_another_process_makes_is_tried_again_and_notes_are_passed_on(
     assert sorted(todo.made) == ["busy", "c"]
     progress = todo.execution.progress
     assert isinstance(progress, Notes) and "c: a note of c" in progress.said
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "said"),
+    [
+        ("real-time", PeerLost, f"ended by signal {getattr(signal, 'SIGRTMIN', 0) + 3}"),
+        ("torn", DiskError, f"in {tempfile.gettempdir()}: no room"),
+        ("full", OSError, "failed: full: No space in a/b"),
+    ],
+)
+def test_the_end_of_a_process_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: type[Exception], said: str
+) -> None:
+    todo = fake(tmp_path, monkeypatch, (name, "pretrain", ()), ("c", "finetune", ()))
+    with pytest.raises(error):
+        jobs.side_by_side(todo, 2)
+    progress = todo.execution.progress
+    assert isinstance(progress, Notes) and any(said in line and "Errno" not in line for line in progress.said)
+    assert todo.made == ["c"]
+
+
+def test_what_a_process_said_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[jobs._Child] = []
+    start = jobs._start
+    monkeypatch.setattr(jobs, "_start", lambda *of: kept.append(start(*of)) or kept[-1])
+    jobs.side_by_side(fake(tmp_path, monkeypatch, ("c", "finetune", ())), 1)
+    assert [child.said.closed for child in kept] == [True]
+
+
+def test_a_part_that_another_process_holds_is_waited_for_without_starting_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_DEFER", 0.05)
+    todo = fake(tmp_path, monkeypatch, ("c", "finetune", ()))
+    with locks.held(tmp_path, "c"):
+        working = threading.Thread(target=jobs.side_by_side, args=(todo, 2))
+        working.start()
+        working.join(1)
+        assert not (tmp_path / "log.jsonl").exists()
+    working.join(60)
+    assert todo.made == ["c"]
+    progress = todo.execution.progress
+    assert isinstance(progress, Notes)
+    assert [line for line in progress.said if "waiting" in line] == ["waiting for another process, which makes c"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it needs a disk that is always full")
+def test_a_process_that_has_no_room_to_say_what_became_of_its_part_says_that_by_its_exit_code(tmp_path: Path) -> None:
+    command, environment = own_python("-m", "shgae.experiments.study.worker")
+    asked = json.dumps({"output": str(tmp_path)}).encode() + b"\n"
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            command, env=environment, input=asked, stdout=full, stderr=full, timeout=100, check=False
+        )
+    assert ended.returncode == UNHEARD
 
 
 @pytest.mark.parametrize("name", ["long", "halted", "deaf"])

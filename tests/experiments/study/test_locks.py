@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from shgae.errors import Interrupted
+from shgae.execution import Execution, StopFlag
 from shgae.experiments.study import locks
+from tests.builders.chain import Notes
 
 
 def test_only_one_holds_a_part(tmp_path: Path) -> None:
@@ -23,8 +26,8 @@ def test_only_one_holds_a_part(tmp_path: Path) -> None:
 
 def test_a_lock_goes_when_its_block_fails(tmp_path: Path) -> None:
     kept = []
-    for lock in (locks.held, locks.waited_for):
-        with pytest.raises(ZeroDivisionError) as caught, lock(tmp_path, "a"):
+    for lock in (locks.held(tmp_path, "a"), locks.waited_for(tmp_path, "a", Execution())):
+        with pytest.raises(ZeroDivisionError) as caught, lock:
             raise ZeroDivisionError
         kept.append(caught)  # and with it the lock itself, which would go with its last reference
         with locks.held(tmp_path, "a") as mine:
@@ -45,7 +48,7 @@ def test_to_ask_for_a_lock_makes_no_folder(tmp_path: Path) -> None:
 
 def test_locks_lie_in_one_folder_of_the_study_which_is_made_for_them(tmp_path: Path) -> None:
     study = tmp_path / "not/yet/there"
-    with locks.held(study, "seed-0/arm-full/finetuned") as mine, locks.waited_for(study, "baseline"):
+    with locks.held(study, "seed-0/arm-full/finetuned") as mine, locks.waited_for(study, "baseline", Execution()):
         assert mine
         assert [path.name for path in study.iterdir()] == [locks.LOCKS]
         assert all(path.is_file() for path in (study / locks.LOCKS).iterdir())
@@ -63,7 +66,7 @@ def test_a_lock_is_waited_for_until_its_holder_lets_it_go(tmp_path: Path) -> Non
     order: list[str] = []
 
     def wait() -> None:
-        with locks.waited_for(tmp_path, "a"):
+        with locks.waited_for(tmp_path, "a", Execution()):
             order.append("waiter")
 
     waiter = threading.Thread(target=wait)
@@ -75,6 +78,18 @@ def test_a_lock_is_waited_for_until_its_holder_lets_it_go(tmp_path: Path) -> Non
     waiter.join(10)
     assert order == ["holder", "waiter"]
     assert not locks.is_held(tmp_path, "a")
+
+
+def test_who_waits_for_a_lock_says_so_once_and_hears_a_signal(tmp_path: Path) -> None:
+    notes, stop = Notes(), StopFlag()
+    threading.Timer(3 * locks.PAUSE, lambda: setattr(stop, "signal_number", signal.SIGTERM)).start()
+    with (
+        locks.held(tmp_path, "plan.json"),
+        pytest.raises(Interrupted),
+        locks.waited_for(tmp_path, "plan.json", Execution(progress=notes, stop=stop)),
+    ):
+        pytest.fail("two hold it")
+    assert notes.said == ["waiting for another process, which writes plan.json"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="it needs a second process")

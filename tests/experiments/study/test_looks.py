@@ -17,6 +17,7 @@ from shgae.artifacts.typed_json import from_json, to_json
 from shgae.errors import Refused
 from shgae.evaluation.study_registration import Look, Registered, StudyPlan
 from shgae.evaluation.study_report import STUDY
+from shgae.execution import Execution
 from shgae.experiments.study import registration
 from shgae.metrics.statistics import Verdict
 from shgae.reporting.study_registration import registration as said_of
@@ -35,7 +36,7 @@ def look(folder: Path, plan: StudyPlan, runs: Mapping[str, int] | int) -> Regist
         seeds=range(each["none"]),
         seeds_of=lambda arm: range(each[arm]),
     )
-    return registration.look(called)  # type: ignore[arg-type]
+    return registration.look(called, Execution())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from shgae.artifacts import disk_space
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.folders import partial_of
 from shgae.artifacts.manifest import PLAN, REPORT
 from shgae.artifacts.store import open_artifact
-from shgae.errors import Interrupted, Refused
+from shgae.errors import DiskError, Interrupted, Refused
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.experiments.study import report, run
@@ -168,7 +169,7 @@ def test_another_report_of_the_same_networks_are_written_anew(
 ) -> None:
     output = shutil.copytree(whole.output, tmp_path / "study")
     of_now = report.report_of
-    monkeypatch.setattr(report, "report_of", lambda study: replace(of_now(study), devices=("abacus", "slide rule")))
+    monkeypatch.setattr(report, "report_of", lambda *of: replace(of_now(*of), devices=("abacus", "slide rule")))
     again = run.run(chain.baseline, chain.data, output, TINY, Execution())
     assert not again.made
     assert STUDY.read(output / "report" / REPORT).devices == ("abacus", "slide rule")
@@ -289,6 +290,15 @@ def test_a_code_of_more_numbers_than_the_bottleneck_has_components_is_refused_wi
         run.run(chain.baseline, chain.data, tmp_path / "s", wide, Execution())
     assert not (tmp_path / "s").exists()
     assert run.listing(chain.baseline, chain.data, tmp_path / "s", replace(wide, arms="none,full"), Execution()).parts
+
+
+def test_a_study_that_finds_no_room_advises_what_makes_it_smaller(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk_space, "free_bytes", lambda _: 0)
+    with pytest.raises(DiskError) as refused:
+        run.listing(chain.baseline, chain.data, tmp_path / "s", TINY, Execution())
+    assert refused.value.fix == "another disk, or fewer --arms or --seeds"
 
 
 def test_a_parent_with_an_autoencoder_is_refused(chain: Chain, tmp_path: Path) -> None:
