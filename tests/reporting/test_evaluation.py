@@ -88,6 +88,8 @@ DECODED = replace(MIDDLE, metrics=(replace(MIDDLE.metrics[0], decoding="highest 
 MATCHED = Matching(1200, 1100, 3)
 GUESS = replace(PLAIN.floors[0], pck=PLAIN.models[0].pck)
 ABOVE = tuple(replace(row, above_floor=interval(*ends)) for row, ends in zip(PLAIN.models, ENDS, strict=True))
+BELOW = (replace(PLAIN.models[0], above_floor=interval(-0.05, -0.01)), ABOVE[1])
+WORSE = "Significantly worse than the blind, which does not look at the photo (points of PCK): "
 BLIND = "Not significantly better than the blind, which does not look at the photo (points of PCK): "
 CAPTIONS: dict[str, tuple[EvaluationReport, list[str]]] = {
     "many photos": (
@@ -141,6 +143,14 @@ CAPTIONS: dict[str, tuple[EvaluationReport, list[str]]] = {
     "no better than a guess, by the interval": (
         replace(PLAIN, photos=1, floors=(GUESS,), models=ABOVE),
         ["Intervals: none, from fewer than two photos", f"{BLIND}off +1.0 (-1.0 to +3.0)"],
+    ),
+    "worse than a guess": (
+        replace(PLAIN, photos=1, floors=(GUESS,), models=BELOW),
+        [
+            "Intervals: none, from fewer than two photos",
+            f"{WORSE}base -3.0 (-5.0 to -1.0)",
+            f"{BLIND}off +1.0 (-1.0 to +3.0)",
+        ],
     ),
 }
 
