@@ -58,7 +58,7 @@ def trained(path: Path, kind: str = "hourglass", epochs: int = EPOCHS, *, commit
             if not commit:
                 made.write_json("rest.json", {})
                 raise KeyboardInterrupt
-            made.commit({}, volatile=(HISTORY,))
+            made.commit({"of": path.name}, volatile=(HISTORY,))
     except KeyboardInterrupt:
         return path.with_name(f"{path.name}.partial")
     return path
@@ -138,7 +138,7 @@ def test_a_model_has_one_colour_in_all_figures_of_a_page(tmp_path: Path, monkeyp
 
     for module in (sections, training):
         monkeypatch.setattr(module, "of_figure", look)
-    runs = [trained(tmp_path / "net"), trained(tmp_path / "tuned", epochs=5)]
+    runs = [trained(tmp_path / "net"), trained(tmp_path / "tuned")]
     models = [scored(name, {"nose": 0.3}, sure=interval(0.1, 0.5)) for name in ("control", "tuned", "net")]
     report = EVALUATION.to_json(evaluation(*models))
     given = open_given([*runs, reported(tmp_path / "e", "evaluation", report)], Execution())
