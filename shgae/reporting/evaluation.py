@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from shgae.artifacts.hashing import is_sha256
 from shgae.evaluation.official import NAMES
@@ -77,6 +78,9 @@ def joint_tables(report: EvaluationReport) -> list[Grid]:
         for pair in report.comparisons
         if pair.first == first or pair.trainings.verdict is Control.EQUAL
     ]
+    if left_out := len(report.comparisons) - len(pairs):
+        has = f"Only pairs with {first}, and pairs of equal training, have such a table"
+        pairs[-1] = replace(pairs[-1], caption=f"{pairs[-1].caption}\n{has}: {counted(left_out, 'pair')} left out")
     tables = [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report)]
     return [*tables, *joint_error_tables(report), *pairs]
 
