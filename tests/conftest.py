@@ -87,12 +87,13 @@ def quick_disk(pytestconfig: pytest.Config) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_of_each(pytestconfig: pytest.Config) -> Iterator[None]:
-    """prepare draws one person and not eight, and a study times a step once and not three times: on a few photos that
-    is most of their work. Tests of the sheet, and where it is timed, have all."""
+    """prepare draws one person and not eight, and a study times a step and a network once: on a few photos that is most
+    of their work. Tests of the sheet, and where it is timed, have all."""
     with pytest.MonkeyPatch.context() as patch:
         if not (_asks_for("bench", pytestconfig) or _asks_for("gpu", pytestconfig)):
             patch.setattr(people_sheet, "_PEOPLE", 1)
             patch.setattr(costs, "_MEASURED", 1)
+            patch.setattr(costs, "_TURNS", 1)
         yield
 
 

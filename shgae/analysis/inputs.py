@@ -55,14 +55,14 @@ def open_activations(path: Path, site: Site, data: Artifact, execution: Executio
         Refused: they are another model's, or of other stacks only.
     """
     source = open_artifact(path, "activations", verify=False)
-    made_from = source.parent("model")
+    made_from, mine = source.parent("model"), site.loaded.artifact
+    extract = typed("extract", mine.path, data.path, "-o", "NAME")
     if made_from is None or made_from.id not in _same_bottleneck(site):
-        mine = site.loaded.artifact
         whose = f"of model {made_from.id[:12]}" if made_from else "of no known model"
         why = f"{whose}, not of {mine.path} ({mine.short_id})"
-        raise Refused("activations", path, why, typed("extract", mine.path, data.path))
+        raise Refused("activations", path, why, extract)
     held = [from_start(stack, site.loaded.spec.stacks) for stack in stacks_of(source)]
-    find_stacks(site.stack, held, path, f"shgae extract --stack {site.stack}, or --stack {held[-1]}")
+    find_stacks(site.stack, held, path, f"{extract} --stack {site.stack}, or --stack {held[-1]}")
     theirs = source.parent("data")
     if theirs is not None and theirs.id != data.id:
         execution.progress.note(f"note: {path} are activations of other data; it may have seen these people")

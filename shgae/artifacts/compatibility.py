@@ -11,6 +11,7 @@ from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.execution import Progress
 from shgae.recipes import EvaluatedSplit, Split, Stack
+from shgae.skeleton import Skeleton
 
 TRAVELS = ("skeleton", "category_id", "mean_rgb", "crop_size", "crop_policy", "margin")
 """Facts of the prepared data that a network trained on it must keep: what it saw, and how."""
@@ -36,7 +37,7 @@ def check_fits(network: Artifact, data: Artifact, progress: Progress) -> None:
     check_crops(network, data, progress)
     mine, theirs = network.facts["skeleton"]["names"], data.facts["skeleton"]["names"]
     if mine != theirs:
-        fix = "data with the model's joints, in its order; or shgae finetune with --joint-mismatch match or reset"
+        fix = f"data with the model's joints, in its order; or shgae finetune with {joint_mismatch(network, data)}"
         raise Refused("model", network.path, f"trained on {other_joints(mine, theirs, data.path)}", fix)
 
 
@@ -58,6 +59,13 @@ def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> st
     pairs = enumerate(zip(mine, theirs, strict=False), 1)
     first = next((f"joint {n} is {a} there, {b} here" for n, (a, b) in pairs if a != b), "the first ones agree")
     return f"{len(mine)} joints, the data in {data} has {len(theirs)} ({first})"
+
+
+def joint_mismatch(network: Artifact, data: Artifact) -> str:
+    """The option that fine-tunes a network on data of other joints."""
+    mine, theirs = (Skeleton.from_json(one.facts["skeleton"]) for one in (network, data))
+    match = "match (keep joints of the same name) or --joint-mismatch " if {*theirs.sources(mine)} != {None} else ""
+    return f"--joint-mismatch {match}reset (start all joints again)"
 
 
 def is_tuned(model: Artifact) -> bool:

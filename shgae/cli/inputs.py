@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shgae.artifacts.input_file import open_input, typed_path
+from shgae.cli.launcher import say_once
 from shgae.errors import Refused
+
+_OF_FILES = (".png", ".svg", ".pdf", ".html", ".htm", ".onnx")
+"""How no folder's name ends."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,12 @@ class NewFile:
 class NewFolder:
     """Stands in the annotation of a parameter that names the artefact to make."""
 
+    def check(self, path: Path) -> None:
+        """Raises :class:`Refused` for a new folder that would be called as a picture, a page or an ONNX file is."""
+        if path.suffix in _OF_FILES and not path.exists():
+            why = f"it would be a folder, and a name in {path.suffix} is a file's"
+            raise Refused("output", path, why, f"--output {path.with_suffix('')}, the folder that the files go into")
+
 
 def as_typed(value: Any, words: Any) -> Any:
     """What the parser made of an option's words, with every path of it as :func:`typed_path` has it."""
@@ -143,8 +153,16 @@ def check_paths(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> No
             from shgae.artifacts.output_file import check_file
 
             check_file(value, kind.suffixes, bool(values.get("force")), example=kind.example)
-        if isinstance(kind, NewFolder) and value is not None and not values.get("force") and not values.get("dry_run"):
+        if isinstance(kind, NewFolder) and value is not None:
+            kind.check(value)
+        if isinstance(kind, NewFolder) and value is not None and not values.get("force"):
             from shgae.artifacts.folders import check_inputs, check_target
 
-            check_inputs(value, given)
-            check_target(value, force=False, resume=bool(values.get("resume")))
+            try:
+                check_inputs(value, given)
+                check_target(value, force=False, resume=bool(values.get("resume")))
+            except Refused as fault:
+                if not values.get("dry_run"):
+                    raise
+                if not values.get("quiet"):
+                    say_once([f"note: without --dry-run this would be refused: {fault.line()}"])

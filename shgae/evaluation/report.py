@@ -178,6 +178,11 @@ class EvaluationReport:
         )
 
     @property
+    def below_floor(self) -> tuple[Row, ...]:
+        """Models of :attr:`not_above_floor` that are significantly worse than :attr:`best_floor`."""
+        return tuple(row for row in self.not_above_floor if row.above_floor and row.above_floor.high < 0)
+
+    @property
     def has_score_intervals(self) -> bool:
         """Whether a model's PCK is so near to 0 or 1 that its interval is a score interval."""
         shares, photos = [row.pck.all for row in self.models if row.interval and row.interval.all], self.counting_photos

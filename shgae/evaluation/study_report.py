@@ -185,7 +185,8 @@ class StudyCosts:
     batch: int
     """Crops in one forward pass."""
     milliseconds: Mapping[str, float]
-    """Of a crop in it, by arm: the median of a few passes, reading the crops included."""
+    """Of a crop in it, by arm: the shortest of several passes, the networks in turns. In reports of before, the median
+    of a few, one network after the other, reading the crops included."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~shgae.errors.Inconsistent` for numbers that nobody measures."""

@@ -66,9 +66,14 @@ class ReconstructionSums:
         )
 
 
+def is_active(codes: Array) -> Bools:
+    """Which codes are not 0, of any shape."""
+    return np.asarray(codes != 0)
+
+
 def is_alive(codes: Array) -> Bools:
-    """(units,) which units of codes (N, units) are not 0 for at least one person; the others are dead."""
-    return np.asarray((codes != 0).any(0))
+    """(units,) which units of codes (N, units) are active for at least one person; the others are dead."""
+    return np.asarray(is_active(codes).any(0))
 
 
 def is_varying(codes: Array) -> Bools:
@@ -77,8 +82,8 @@ def is_varying(codes: Array) -> Bools:
 
 
 def density(codes: Array) -> Floats:
-    """(units,) of each unit of codes (N, units) the share of people, 0 to 1, for whom it is not 0."""
-    return np.asarray((codes != 0).mean(0))
+    """(units,) of each unit of codes (N, units) the share of people, 0 to 1, for whom it is active."""
+    return np.asarray(is_active(codes).mean(0))
 
 
 def relu_error(x: Floats) -> float:

@@ -18,7 +18,7 @@ from shgae.plots.style import COLOURS, new_figure, style
 from shgae.plots.traversals import UNSURE, draw_decoded
 from shgae.skeleton import Skeleton
 
-_HEADINGS = ("people by value\n(log)", "decoded at\n-2 sd", "decoded at\nits mean", "decoded at\n+2 sd")
+_HEADINGS = ("training people\nby value (log)", "decoded at\n-2 sd", "decoded at\nits mean", "decoded at\n+2 sd")
 _MOST_JOINT = 16
 _EXPLAINED = (
     "a row a unit, the costliest first; decoded: this unit moved, the others at their means, skips of the mean person"
@@ -44,7 +44,7 @@ class Portrait:
 def code_units_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: str) -> Figure:
     """Draws up to a page of units."""
     people = max((len(one.top) for one in portraits), default=0)
-    most = max((float(np.nanmax(np.abs(one.lost), initial=0.0)) for one in portraits), default=0.0) or 1.0
+    most = max((float(np.nanmax(np.abs(one.lost), initial=0.0)) for one in portraits), default=0.0) or 0.01
     widths = [1.1, 1, 1, 1, *([1] * people), 2.2]
     with style():
         figure = new_figure(1.05 * sum(widths) + 0.6, 1.12 * len(portraits) + 0.95)
@@ -61,7 +61,7 @@ def code_units_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: 
         for axes, text in zip(panels[0][:4], _HEADINGS, strict=True):
             axes.set_title(text, fontsize=7)
         if people:
-            panels[0][4].set_title("people with the highest values", fontsize=7, loc="left")
+            panels[0][4].set_title("training people with the highest values", fontsize=7, loc="left")
         panels[0][-1].set_title("points of PCK lost with the\nunit held at its mean, by joint", fontsize=7)
         panels[-1][-1].set_xticks(
             range(len(skeleton)), [_short(name) for name in skeleton.names], rotation=90, fontsize=5

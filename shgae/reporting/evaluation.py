@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from shgae.artifacts.hashing import is_sha256
 from shgae.evaluation.official import NAMES
@@ -77,6 +78,9 @@ def joint_tables(report: EvaluationReport) -> list[Grid]:
         for pair in report.comparisons
         if pair.first == first or pair.trainings.verdict is Control.EQUAL
     ]
+    if left_out := len(report.comparisons) - len(pairs):
+        has = f"Only pairs with {first}, and pairs of equal training, have such a table"
+        pairs[-1] = replace(pairs[-1], caption=f"{pairs[-1].caption}\n{has}: {counted(left_out, 'pair')} left out")
     tables = [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report)]
     return [*tables, *joint_error_tables(report), *pairs]
 
@@ -126,16 +130,17 @@ def _by_cells(report: EvaluationReport) -> str:
 
 
 def _blind(report: EvaluationReport) -> str:
-    """A line that names the models that are not significantly above the best guess without the photo, or none."""
-    best = report.best_floor
-    if best is None or not report.not_above_floor:
-        return ""
-    worse = [
-        f"{row.name} {signed_points(row.above_floor)}" if row.above_floor else row.name
-        for row in report.not_above_floor
-    ]
-    what = f"Not significantly better than the {best.name}, which does not look at the photo (points of PCK)"
-    return f"\n{what}: {', '.join(worse)}"
+    """Lines that name the models that are significantly below the best guess without the photo, and those that are
+    not significantly above it."""
+    best, worse = report.best_floor, report.below_floor
+    level = [row for row in report.not_above_floor if row not in worse]
+    lines = ""
+    for how, rows in (("Significantly worse", worse), ("Not significantly better", level)):
+        if best and rows:
+            named = [f"{row.name} {signed_points(row.above_floor)}" if row.above_floor else row.name for row in rows]
+            what = f"{how} than the {best.name}, which does not look at the photo (points of PCK)"
+            lines += f"\n{what}: {', '.join(named)}"
+    return lines
 
 
 def comparisons_table(report: EvaluationReport) -> Grid:

@@ -96,14 +96,14 @@ def _code_units(found: CodeUnits) -> Grid:
         for unit, loss in with_cost[:_MOST_UNITS]
     ]
     still = len(found.units) - found.varying
-    caption = "lost: points of PCK when the unit is its training mean for everybody; active: not 0"
+    caption = "lost: points of PCK when the unit is its training mean for everybody; active: not 0, of training people"
     if len(with_cost) > _MOST_UNITS:
         caption += f"\nthe {_MOST_UNITS} of {len(with_cost)} that cost most"
     if len(with_cost) < found.varying:
         caption += "\nfewer than two photos: no interval, so no cost"
     if still:
         caption += f"\n{counted(still, 'more unit')} of one value for everybody"
-    headings = ("unit", "lost", "active, % of people", "most at", "points there")
+    headings = ("unit", "lost", "active, %", "most at", "points there")
     return Grid(f"Units of the code, tried on {counted_people(found.people)}", headings, tuple(rows), caption)
 
 

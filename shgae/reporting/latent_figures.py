@@ -154,7 +154,7 @@ class LatentPictures:
         measured = unit.measured
         lost = np.array([measured.joints[name] for name in self._skeleton().names], np.float64)  # None becomes NaN
         points = f"\ncosts {100 * measured.lost.value + 0.0:.1f} points" if measured.lost else ""
-        name = f"unit {measured.unit}{points}\nactive for {100 * measured.density:.0f} %"
+        name = f"unit {measured.unit}{points}\nactive for {100 * measured.density:.0f} %\nof training people"
         return Portrait(name, values, unit.decoded, self._members(measured.top_rows), lost)
 
     def _skeleton(self) -> Skeleton:

@@ -270,10 +270,10 @@ def costs_table(report: StudyReport, costs: StudyCosts) -> Grid:
     """A row an arm: what is counted, and the time of a forward pass that was measured."""
     rows = []
     for arm in report.arms:
-        time = f"{costs.milliseconds[arm.name]:.2f}" if arm.name in costs.milliseconds else "-"
+        time = f"{float(f'{costs.milliseconds[arm.name]:.2g}'):g}" if arm.name in costs.milliseconds else "-"
         rows.append((arm.name, f"{arm.parameters:,}", number(arm.gflop), time))
     how = f"measured on {costs.device} in {costs.precision}, {costs.batch} crops a pass"
-    caption = f"GFLOP: counted, convolutions and products; ms: {how}"
+    caption = f"GFLOP: counted, convolutions and products; ms: {how}, two digits of the shortest of several passes"
     return Grid("Costs of a forward pass", _COST_HEADINGS, tuple(rows), caption)
 
 

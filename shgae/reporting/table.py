@@ -124,12 +124,17 @@ def span(one: Interval | Estimate | Range | None, show: Callable[[float], str] =
 
 def signed_points(one: Interval | Estimate | None) -> str:
     """A difference of shares in points with its interval, all with their signs; a dash for None."""
-    return "-" if one is None else f"{points(one.value)} ({span(one, points)})"
+    return "-" if one is None else _around(one, points)
 
 
 def interval_points(one: Interval | None) -> str:
     """A difference of shares in points with its interval, no sign where it is above 0; a dash for None."""
-    return "-" if one is None else f"{tenths(100 * one.value)} ({span(one, lambda end: tenths(100 * end))})"
+    return "-" if one is None else _around(one, lambda end: tenths(100 * end))
+
+
+def _around(one: Interval | Estimate, show: Callable[[float], str]) -> str:
+    """A value with its interval; of 0 without any spread no interval, which would tell of precision."""
+    return f"{show(one.value)} ({span(one, show) if one.value or one.low or one.high else 'no difference'})"
 
 
 def number(value: float | None) -> str:

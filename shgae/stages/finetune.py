@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.compatibility import check_crops, other_joints, seen
+from shgae.artifacts.compatibility import check_crops, joint_mismatch, other_joints, seen
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -63,8 +63,7 @@ def _on_joints(
     if config.joint_mismatch == "error":
         if mine.names != theirs.names:
             why = f"trained on {other_joints(mine.names, theirs.names, prepared.path)}"
-            fix = "--joint-mismatch match (keep joints of the same name) or --joint-mismatch reset (start all again)"
-            raise Refused("model", loaded.artifact.path, why, fix)
+            raise Refused("model", loaded.artifact.path, why, joint_mismatch(loaded.artifact, prepared))
         return loaded.module, loaded.spec, {}
     by_name = theirs.sources(mine)
     sources = by_name if config.joint_mismatch != "reset" else (None,) * len(theirs)

@@ -106,7 +106,7 @@ def _stacks(stack: Stack, source: Artifact) -> tuple[int, ...]:
     there = stacks_of(source)
     fix = f"--stack {'last' if there[-1] < 0 else there[-1]}"
     if stack.isdecimal() and int(stack) < source.facts.get("model_stacks", 0):
-        fix += f", or activations of shgae extract --stack {stack}"
+        fix += f", or shgae extract with --stack {stack}"
     return find_stacks(stack, there, source.path, fix)
 
 

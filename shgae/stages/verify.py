@@ -35,7 +35,9 @@ class VerifyResult(lineage.Verification):
         first = self.missing[0]
         more = f" (and {len(self.missing) - 1} more)" if len(self.missing) > 1 else ""
         why = f"its ancestor {first.kind} {first.id[:12]} is not in {first.path}{more}"
-        return Refused("lineage", self.path, why, "move that folder to this place again, or --allow-missing")
+        return Refused(
+            "lineage", self.path, why, "move that folder to this place again, or --allow-missing if it was deleted"
+        )
 
 
 def run(path: Path, execution: Execution | None = None) -> VerifyResult:

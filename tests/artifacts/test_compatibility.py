@@ -64,8 +64,15 @@ def test_other_joints_are_refused_with_the_models_folder_but_their_crops_fit(nam
     with pytest.raises(Refused) as caught:
         check_fits(network_with(), data, Notes())
     assert caught.value.where == "my/model"
-    assert "--joint-mismatch" in caught.value.fix
+    assert "--joint-mismatch match" in caught.value.fix and "--joint-mismatch reset" in caught.value.fix
     check_crops(network_with(), data, Notes())
+
+
+def test_joints_are_to_be_matched_only_where_some_have_the_same_name() -> None:
+    data = data_with(skeleton={"names": ["petal", "leaf"], "flip_pairs": [], "limbs": []})
+    with pytest.raises(Refused) as caught:
+        check_fits(network_with(), data, Notes())
+    assert "match" not in caught.value.fix.replace("--joint-mismatch", "") and "reset" in caught.value.fix
 
 
 @pytest.mark.parametrize("check", [check_fits, check_crops])

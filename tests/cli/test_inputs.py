@@ -121,6 +121,23 @@ def test_an_artefact_of_another_kind_and_an_output_that_exists_are_told_by_the_s
         assert "Try: folder/predictions-a.json" in capsys.readouterr().err
 
 
+def test_a_dry_run_says_that_the_run_itself_would_refuse_its_output(here: Path, chain: Chain, capsys) -> None:
+    words = ["extract", str(chain.baseline), str(chain.data), "--dry-run", "-o"]
+    said = "note: without --dry-run this would be refused: output in folder: it exists already"
+    for more, wanted in (["folder"], True), (["out"], False), (["folder", "--force"], False), (["folder", "-q"], False):
+        assert main([*words, *more]) == 0
+        assert (said in capsys.readouterr().err) == wanted
+
+
+@pytest.mark.parametrize("name", ["fig.png", "fig.svg", "fig.pdf", "fig.html", "fig.htm", "fig.onnx"])
+def test_no_folder_is_called_as_a_file_is(here: Path, chain: Chain, capsys, name: str) -> None:
+    for words in (["plot", str(chain.baseline)], ["evaluate", str(chain.baseline), str(chain.data)]):
+        assert main([*words, "-o", name, "--force"]) == 2
+        assert f"output in {name}: it would be a folder" in (said := capsys.readouterr().err)
+        assert "Try: --output fig, the folder" in said
+    assert not (here / name).exists()
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -58,6 +58,9 @@ def test_a_model_has_to_be_significantly_better_than_the_best_guess_without_the_
     report = replace(evaluation(*models), floors=(worse, guess))
     assert report.best_floor is guess
     assert [row.name for row in report.not_above_floor] == ["unclear", "of one photo, equal", "nobody labelled"]
+    assert report.below_floor == ()
+    below = replace(models[0], above_floor=interval(-0.15, -0.05))
+    assert replace(report, models=(below, *models[1:])).below_floor == (below,)
     assert replace(report, floors=(worse,)).not_above_floor == ()
     assert replace(report, floors=()).best_floor is None
 

@@ -63,6 +63,14 @@ def code_units(seed: int) -> Figure:
     return code_units_figure([one, one], SKELETON, "units")
 
 
+@pytest.mark.parametrize(("lost", "most"), [(0.0, 0.01), (0.2, 0.2)])
+def test_the_axis_of_what_is_lost_is_as_high_as_the_most_and_low_where_that_is_nothing(
+    lost: float, most: float
+) -> None:
+    one = Portrait("unit 3", np.ones(9, np.float32), decoded(0), [], np.full(K, lost))
+    assert code_units_figure([one], SKELETON, "units").axes[-1].get_ylim()[1] == pytest.approx(110 * most)
+
+
 def mosaic(seed: int) -> Figure:
     return mosaic_figure([("5\npeople", [member(seed), member(seed + 1)]), ("1", [member(9)])], SKELETON, "groups")
 

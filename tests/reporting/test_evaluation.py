@@ -88,6 +88,8 @@ DECODED = replace(MIDDLE, metrics=(replace(MIDDLE.metrics[0], decoding="highest 
 MATCHED = Matching(1200, 1100, 3)
 GUESS = replace(PLAIN.floors[0], pck=PLAIN.models[0].pck)
 ABOVE = tuple(replace(row, above_floor=interval(*ends)) for row, ends in zip(PLAIN.models, ENDS, strict=True))
+BELOW = (replace(PLAIN.models[0], above_floor=interval(-0.05, -0.01)), ABOVE[1])
+WORSE = "Significantly worse than the blind, which does not look at the photo (points of PCK): "
 BLIND = "Not significantly better than the blind, which does not look at the photo (points of PCK): "
 CAPTIONS: dict[str, tuple[EvaluationReport, list[str]]] = {
     "many photos": (
@@ -141,6 +143,14 @@ CAPTIONS: dict[str, tuple[EvaluationReport, list[str]]] = {
     "no better than a guess, by the interval": (
         replace(PLAIN, photos=1, floors=(GUESS,), models=ABOVE),
         ["Intervals: none, from fewer than two photos", f"{BLIND}off +1.0 (-1.0 to +3.0)"],
+    ),
+    "worse than a guess": (
+        replace(PLAIN, photos=1, floors=(GUESS,), models=BELOW),
+        [
+            "Intervals: none, from fewer than two photos",
+            f"{WORSE}base -3.0 (-5.0 to -1.0)",
+            f"{BLIND}off +1.0 (-1.0 to +3.0)",
+        ],
     ),
 }
 
@@ -286,7 +296,10 @@ def test_joints_are_compared_with_the_first_model_and_between_models_that_were_t
     pairs = [replace(one, trainings=equal) if one.second == "finetuned" else one for one in pairs]
     report = evaluation(*(scored(name, {"nose": 0.3}) for name in names))
     grids = joint_tables(replace(report, joints=("nose",), comparisons=tuple(pairs)))
-    assert [grid.headings[2:4] for grid in grids if "McNemar" in grid.title] == [
+    tables = [grid for grid in grids if "McNemar" in grid.title]
+    said = "Only pairs with base, and pairs of equal training, have such a table: 2 pairs left out"
+    assert [one.caption.splitlines()[-1] == said for one in tables] == [False, False, False, True]
+    assert [grid.headings[2:4] for grid in tables] == [
         *[("only base", f"only {name}") for name in names[1:]],
         ("only control", "only finetuned"),
     ]

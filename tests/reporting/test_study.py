@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from shgae.evaluation.study_differences import Estimate
-from shgae.evaluation.study_report import STUDY, StudyReport
+from shgae.evaluation.study_report import STUDY, StudyCosts, StudyReport
 from shgae.metrics.statistics import Verdict
 from shgae.recipe_parts import PRESETS
-from shgae.reporting.study import budget_line, conclusion, tables
+from shgae.reporting.study import budget_line, conclusion, costs_table, tables
 from tests.builders.reports import compared, estimate, study
 
 GAIN, LOSS, NOTHING = estimate(0.01, 0.03), estimate(-0.03, -0.01), estimate(-0.01, 0.02)
@@ -187,6 +187,15 @@ def test_the_tables_have_a_line_an_arm_and_a_line_a_difference() -> None:
     ]
     assert "unfair" in differences.rows[-1][-1]
     assert {len(row) for grid in (arms, differences) for row in (grid.headings, *grid.rows)} == {10, 8}
+
+
+def test_times_have_two_digits_and_the_caption_says_how_they_were_taken() -> None:
+    report = of(None)
+    names = [arm.name for arm in report.arms]
+    times = dict(zip(names, (123.4, 4.567), strict=False))
+    grid = costs_table(report, StudyCosts("cpu", "fp32", 8, times))
+    assert [cells[-1] for cells in grid.rows[:2]] == ["120", "4.6"]
+    assert "two digits of the shortest of several passes" in grid.caption
 
 
 def test_a_report_is_read_back_equal_and_says_the_same() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shgae.evaluation.study_differences import Range
 from shgae.metrics.statistics import Interval
-from shgae.reporting.table import Grid, interval_points, p_value, pages, percent, points, span, stated
+from shgae.reporting.table import Grid, interval_points, p_value, pages, percent, points, signed_points, span, stated
 
 GRID = Grid("50 % of run_1", ("model", "PCK"), (("a|b", "1.0"), ("x_y & co", "-")), "first\nsecond", aside=1)
 
@@ -129,6 +129,12 @@ def test_a_loss_is_told_without_a_sign_and_never_as_minus_zero_or_as_less_than_i
     assert interval_points(Interval(-1e-9, -1e-8, 0.0, 0.01)) == "0.0 (0.0 to 0.0)"
     assert interval_points(Interval(0.01, 0.0003, 0.02, 0.01)) == "1.0 (0.03 to 2.0)", "above 0"
     assert interval_points(None) == "-"
+
+
+def test_of_nothing_that_differs_there_is_no_interval() -> None:
+    none = Interval(0.0, 0.0, 0.0, 0.0)
+    assert interval_points(none) == "0.0 (no difference)"
+    assert signed_points(none) == "+0.0 (no difference)"
 
 
 @pytest.mark.parametrize(("share", "text"), [(None, "-"), (0.4331, "43.3"), (1.0, "100.0"), (0.0, "0.0")])

@@ -124,6 +124,9 @@ def test_a_new_head_starts_all_joints_anew(chain: Chain, other_joints: Path, tmp
 
 def test_matching_where_no_name_is_in_common_is_refused(chain: Chain, tmp_path: Path) -> None:
     strangers = data_of(tmp_path, ("petal", "leaf", "stem", "root"))
+    with pytest.raises(Refused, match="--joint-mismatch reset") as refused:
+        finetune.run(chain.baseline, strangers, tmp_path / "tuned", config(), HOW)
+    assert "--joint-mismatch match" not in refused.value.line()
     with pytest.raises(Refused, match="17 joints .* 4") as refused:
         finetune.run(chain.baseline, strangers, tmp_path / "tuned", config(joint_mismatch="match"), HOW)
     assert "reset" in refused.value.line()

@@ -172,11 +172,22 @@ def test_an_ancestor_that_is_gone_is_exit_2_unless_allowed(graft: Path, capsys) 
     assert main(["verify", str(graft)]) == 2
     out, err = capsys.readouterr()
     assert f"missing: hourglass {verify.run(graft).missing[0].id[:12]}" in out
-    assert "--allow-missing" in err
+    assert "--allow-missing if it was deleted" in err
     assert main(["verify", str(graft), "--allow-missing", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert [one["kind"] for one in result["missing"]] == ["hourglass"]
     assert len(result["verified"]) == 4
+
+
+def test_info_counts_people_as_the_tables_do_under_the_key_of_before(tmp_path: Path, capsys) -> None:
+    with new_artifact(tmp_path / "e", kind="evaluation", config={}, parents={}, execution=Execution()) as made:
+        made.write_json("report.json", {})
+        made.commit({"persons": 20})
+    assert main(["info", str(tmp_path / "e")]) == 0
+    shown = capsys.readouterr().out.split()
+    assert shown[shown.index("people") + 1] == "20" and "persons" not in shown
+    assert main(["info", str(tmp_path / "e"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["facts"]["persons"] == 20
 
 
 def test_the_next_command_knows_where_the_ancestors_lie(graft: Path, monkeypatch) -> None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ from shgae.execution import Execution
 from shgae.metrics.pckh import Curve
 from shgae.plots.style import looks_of
 from shgae.reporting import plot_inputs
+from shgae.reporting.page import sections, training
+from shgae.reporting.page.images import Picture
+from shgae.reporting.page.inputs import open_given
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
 from tests.builders.findings import analysis_report
@@ -55,7 +58,7 @@ def trained(path: Path, kind: str = "hourglass", epochs: int = EPOCHS, *, commit
             if not commit:
                 made.write_json("rest.json", {})
                 raise KeyboardInterrupt
-            made.commit({}, volatile=(HISTORY,))
+            made.commit({"of": path.name}, volatile=(HISTORY,))
     except KeyboardInterrupt:
         return path.with_name(f"{path.name}.partial")
     return path
@@ -98,6 +101,14 @@ def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp
     }
 
 
+def colours_of(figure: Figure) -> Iterator[tuple[str, str]]:
+    """Names and colours of its legends."""
+    for legend in figure.legends:
+        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+            colour = handle.get_color() if isinstance(handle, Line2D) else handle.get_facecolor()  # type: ignore
+            yield text.get_text(), to_hex(colour)
+
+
 def test_a_model_has_one_colour_in_all_figures_of_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [trained(tmp_path / "net"), trained(tmp_path / "ae", "autoencoder"), trained(tmp_path / "tuned")]
     models = [scored(name, {"nose": 0.3}, sure=interval(0.1, 0.5)) for name in ("control", "tuned", "net")]
@@ -105,10 +116,8 @@ def test_a_model_has_one_colour_in_all_figures_of_a_call(tmp_path: Path, monkeyp
     found: dict[str, set[str]] = {}
 
     def look(figure: Figure, paths: Sequence[Path], _command: str) -> None:
-        for legend in figure.legends:
-            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
-                colour = handle.get_color() if isinstance(handle, Line2D) else handle.get_facecolor()  # type: ignore
-                found.setdefault(text.get_text(), set()).add(to_hex(colour))
+        for name, colour in colours_of(figure):
+            found.setdefault(name, set()).add(colour)
         for path in paths:
             path.write_bytes(b"a figure")
 
@@ -117,6 +126,27 @@ def test_a_model_has_one_colour_in_all_figures_of_a_call(tmp_path: Path, monkeyp
     assert found.keys() == {"net", "ae", "tuned", "control"}
     assert [len(colours) for colours in found.values()] == [1] * 4
     assert len(set.union(*found.values())) == 4
+
+
+def test_a_model_has_one_colour_in_all_figures_of_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, set[str]] = {}
+
+    def look(figure: Figure, alt: str) -> Picture:
+        for name, colour in colours_of(figure):
+            found.setdefault(name, set()).add(colour)
+        return Picture(b"", "image/png", 1, 1, alt)
+
+    for module in (sections, training):
+        monkeypatch.setattr(module, "of_figure", look)
+    runs = [trained(tmp_path / "net"), trained(tmp_path / "tuned")]
+    models = [scored(name, {"nose": 0.3}, sure=interval(0.1, 0.5)) for name in ("control", "tuned", "net")]
+    report = EVALUATION.to_json(evaluation(*models))
+    given = open_given([*runs, reported(tmp_path / "e", "evaluation", report)], Execution())
+    sections.sections_of(given)
+    training.training_section(given)
+    assert found.keys() == {"net", "tuned", "control"}
+    assert sorted(map(len, found.values())) == [1, 1, 1]
+    assert len(set.union(*found.values())) == 3
 
 
 def test_of_more_names_than_colours_each_figure_has_its_own() -> None:

@@ -116,7 +116,7 @@ def test_a_stack_that_was_not_extracted_is_refused_naming_those_that_were(
     with pytest.raises(Refused, match=f"stack {stack} in .*: it has stack 1 only. Try: ") as refused:
         pretrain_ae.run(tmp_path / "one", tmp_path / "code", replace(ONE, stack=stack), HOW)
     # Of a stack that the model does not have there are no activations to be had.
-    assert (f"shgae extract --stack {stack}" in str(refused.value)) == (stack != "7")
+    assert (f"shgae extract with --stack {stack}" in str(refused.value)) == (stack != "7")
     assert not (tmp_path / "code").exists()
 
 

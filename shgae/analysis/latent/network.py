@@ -18,7 +18,7 @@ from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.metrics import pck
-from shgae.metrics.reconstruction import density, is_varying
+from shgae.metrics.reconstruction import density, is_active, is_varying
 from shgae.models.autoencoder import SIDE, Autoencoder, ConvAutoencoder
 from shgae.models.hourglass import StackState
 
@@ -202,7 +202,7 @@ class Network:
                 places[:, number] += np.asarray(SIGMAS) * deviation[number]
                 tensor = torch.from_numpy(places.astype(np.float32)).to(self._splicer.device)
                 decoded = self.decode(rest, decode_code(code, tensor), True)
-            top = tuple(np.argsort(-codes[:, number], kind="stable")[:4].tolist()) if number in varying else ()
+            top = _highest(codes[:, number]) if number in varying else ()
             measured = CodeUnit(
                 number, float(active[number]), float(mean[number]), float(deviation[number]), lost, joints, top
             )
@@ -241,6 +241,12 @@ def decode_code(code: Autoencoder, places: Tensor) -> Tensor:
         possible = places.clamp(min=0) if isinstance(code, ConvAutoencoder) else places
         found: Tensor = code.decode(possible)
     return found
+
+
+def _highest(values: Floats32) -> tuple[int, ...]:
+    """Rows of up to four people with the highest values (N,) of a unit, of those for whom it is active."""
+    rows = np.argsort(-values, kind="stable")[:4]
+    return tuple(rows[is_active(values[rows])].tolist())
 
 
 def _ways(sides: Sequence[int]) -> dict[str, tuple[bool, ...]]:

@@ -99,7 +99,7 @@ class CodeUnit:
     joints: Mapping[str, float | None]
     """The same of each joint; empty for a unit that never varies."""
     top_rows: tuple[int, ...]
-    """Training rows of the people with the highest values."""
+    """Training rows of the people with the highest values, of those for whom it is not 0."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def info(
         known["val_pck"] = known.pop("best_score")
     if "validation_by_stack" in known:
         known["validation"] = f"{plain(known['validation'])}, of {POOLED}"
+    known = {"people" if name == "persons" else name: value for name, value in known.items()}
     facts = facts_table(size | in_units(known), "Facts")
     command = {"command": shlex.join(result["provenance"].get("command", ()))}
     made_by = facts_table(result["provenance"] | command, "Made by")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import report_of
 from shgae.artifacts.lineage import parent_of
-from shgae.artifacts.manifest import KINDS, SHEET
+from shgae.artifacts.manifest import KINDS, REPORT, SHEET
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.evaluation.report import EVALUATION
 from shgae.execution import Execution
+from shgae.plots.style import Looks, looks_of
 from shgae.reporting.names import folder_of, shortest_ends
 
 _SHOWN: dict[str, tuple[str, ...]] = {
@@ -36,6 +38,8 @@ class Given:
     """Where hashing is told if it takes long, and whether to stop."""
     checked: set[str] = field(default_factory=set)
     """Files with a hash that was computed again."""
+    looks: Looks = field(default_factory=dict)
+    """Those of names in every figure of the page."""
 
     @property
     def kind(self) -> str:
@@ -75,7 +79,16 @@ def open_given(paths: Sequence[Path], execution: Execution) -> list[Given]:
         given = Given(names[identity], artifact, execution)
         given.check(_SHOWN.get(given.kind, ("",)))
         opened.append(given)
-    return opened
+    looks = _looks(opened)
+    return [replace(one, looks=looks) for one in opened]
+
+
+def _looks(given: Sequence[Given]) -> Looks:
+    trained = [one.name for one in given if one.has(HISTORY)]
+    reports = [
+        EVALUATION.read(one.artifact.open(REPORT)) for one in given if one.kind == "evaluation" and one.has(REPORT)
+    ]
+    return looks_of([*trained, *(row.name for report in reports for row in report.models)])
 
 
 def told_apart(folders: Mapping[str, Path]) -> dict[str, str]:

@@ -129,7 +129,7 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
     report = EVALUATION.read(one.artifact.open(REPORT))
     said = evaluation.sentences(report)
-    figures = evaluation_figures(report)
+    figures = evaluation_figures(report, one.looks)
     curves = " and ".join(panel.title for panel in radius_panels(report))
     shown = {
         "joints": (

@@ -64,7 +64,7 @@ def _blocks(runs: Sequence[_Run]) -> tuple[Block, ...]:
     if drawn:
         alt = f"Losses and {score.name} over epochs of {', '.join(drawn)}; the numbers stand below"
         caption = f"Losses (above) and {score.name} (below) over epochs; dotted: training."
-        figure = study_curves(drawn, second_column(max(map(len, drawn.values()))))
+        figure = study_curves(drawn, second_column(max(map(len, drawn.values()))), runs[0].given.looks)
         blocks.insert(0, Figure((of_figure(figure, alt),), caption))
     return (*blocks, *(Details(f"The history of {run.given.name} as numbers", (_history(run),)) for run in runs))
 

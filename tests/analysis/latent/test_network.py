@@ -107,6 +107,16 @@ def test_only_codes_that_a_relu_made_are_cut_at_zero(family: str, is_cut: bool) 
         assert is_cut != torch.equal(decode_code(code, places), code.decode(places))
 
 
+def test_people_with_the_highest_values_of_a_unit_are_those_for_whom_it_is_active(tiny_data: Path) -> None:
+    crops, _, _ = first_people(tiny_data, limit=2)
+    network, _ = network_of()
+    codes = np.zeros((6, 4), np.float32)
+    codes[2, 0], codes[4, 0] = 1, 3
+    codes[:, 1] = [5, 1, 2, 3, 4, 6]
+    units = network.units(crops, autoencoder(), codes, network.rest(crops), seed=0)
+    assert [unit.measured.top_rows for unit in units] == [(4, 2), (5, 0, 4, 3), (), ()]
+
+
 def test_how_far_a_walk_moves_joints_is_measured_between_two_deviations_on_either_side() -> None:
     xy = np.zeros((len(STEPS), 2, 2), np.float32)
     xy[STEPS.index(-2.0)], xy[STEPS.index(2.0)] = [[10, 10], [20, 20]], [[13, 14], [20, 20]]
