@@ -15,6 +15,7 @@ import pytest
 from shgae.artifacts.folders import locked
 from shgae.artifacts.locking import Lock, is_native
 from shgae.errors import DiskError, Refused
+from shgae.execution import Execution
 from shgae.experiments.study import locks
 from tests.artifacts.conftest import WithoutFlock
 
@@ -36,7 +37,11 @@ def test_a_file_system_without_locks_is_told_with_its_place_and_a_way_out(
 ) -> None:
     without_flock(number)
     said = r"lock in .*lock: this file system has no locks\. Try: --output on another one\."
-    for lock in (locked(tmp_path / "lock", tmp_path), locks.held(tmp_path, "a"), locks.waited_for(tmp_path, "a")):
+    for lock in (
+        locked(tmp_path / "lock", tmp_path),
+        locks.held(tmp_path, "a"),
+        locks.waited_for(tmp_path, "a", Execution()),
+    ):
         with pytest.raises(DiskError, match=said), lock:
             pytest.fail("it is not locked")
 
