@@ -11,6 +11,8 @@ import re
 import sys
 import traceback
 from collections import Counter
+from functools import partial
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -51,6 +53,8 @@ _RUNNERS = frozenset({"commands", "pip", "popen2"})
 """Other packages that run programs."""
 _CLASS = " class"
 """The attribute that tells what a filled stand-in stands for."""
+_FILL = "__setstate__"
+"""The attribute that torch calls with the state of an object."""
 
 
 def is_harmless(path: str) -> bool:
@@ -114,7 +118,7 @@ def class_of(value: object) -> str:
 
 def attributes_of(value: object) -> dict[str, Any]:
     """What a file gave a stand-in of somebody's own class next to items."""
-    return vars(value) if type(value) is Counter else {}
+    return {name: one for name, one in vars(value).items() if name != _FILL} if type(value) is Counter else {}
 
 
 def is_array(value: object) -> bool:
@@ -149,8 +153,22 @@ class _Mapping(_Inert):
     def __new__(cls, *values: object) -> Any:
         made: Counter[Any] = Counter()
         vars(made).update({str(place): value for place, value in enumerate(values)})
-        vars(made)[_CLASS] = f"{cls.__module__}.{cls.__name__}"
+        vars(made).update({_CLASS: f"{cls.__module__}.{cls.__name__}", _FILL: partial(_fill, made)})
         return made
+
+
+def _fill(made: Counter[Any], state: object) -> None:
+    """Gives a stand-in its attributes, in one mapping or in two (slots); any other state is one value, whole."""
+    own = vars(made)
+    pair = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    parts = [one for one in pair if one is not None]
+    mappings = [one for one in parts if isinstance(one, dict) and not class_of(one)]
+    names = [*own, *(name for one in mappings for name in one)]
+    if len(mappings) == len(parts) and len(set(names)) == len(names):
+        for one in mappings:
+            own.update(one)
+    else:
+        own[next(place for place in map(str, count()) if place not in own)] = state
 
 
 class _Called(type):

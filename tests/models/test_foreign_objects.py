@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from shgae.errors import Refused
 from shgae.models import foreign
 from shgae.models.foreign_objects import is_harmless
 from shgae.models.foreign_tensors import AmbiguousNetwork
@@ -211,3 +212,41 @@ def test_getattr_looks_nothing_up_and_what_it_makes_runs_nothing(
         loaded = foreign._load(file)
     assert type(loaded).__module__ == "an object's" and vars(loaded) == {}
     assert not Path("ran").exists()
+
+
+class Stated:
+    """Its state is whatever it is given."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def __getstate__(self) -> Any:
+        return self.state
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
+@pytest.mark.parametrize("state", [(network(4), network(5)), [network(4), network(5)]], ids=["pair", "list"])
+def test_two_networks_in_the_state_of_an_object_stay_apart(tmp_path: Path, state: Any) -> None:
+    for held in (Stated(state), {"model": Stated(state)}):
+        with pytest.raises(AmbiguousNetwork, match="2 networks"):
+            read(held, tmp_path)
+
+
+def test_a_state_of_pairs_is_not_merged(tmp_path: Path) -> None:
+    pairs = [*network(4).items(), *network(5).items()]
+    torch.save(Stated(pairs), tmp_path / "x.pth")
+    with pytest.raises(Refused, match="of no known family"):
+        foreign.read_foreign(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize(
+    "state", [network(), (network(), None), (None, network()), (network(), {"epoch": 3}), [network()]]
+)
+def test_a_network_in_the_state_of_an_object_is_read(tmp_path: Path, state: Any) -> None:
+    assert is_network(read(Stated(state), tmp_path)[0])
+
+
+def test_an_attribute_called_as_one_of_the_stand_ins_own_is_kept(tmp_path: Path) -> None:
+    state = {"__setstate__": network()}
+    assert is_network(read(Stated(state), tmp_path)[0])
