@@ -64,20 +64,26 @@ def find_network(loaded: object) -> FoundTensors:
         AmbiguousNetwork: it holds no tensor, or more than one network that could be meant.
     """
     homes: dict[str, str] = {}
-    tensors = _tensors_in(loaded, homes) or _tensors_in(loaded, homes, into_objects=True)
+    for into_objects in (False, True):
+        tensors = _tensors_in(loaded, homes, into_objects=into_objects)
+        if networks := _networks(tensors):
+            break
     if not tensors:
         raise _no_tensor(loaded)
-    prefix, others = _prefix(tensors)
-    if prefix is None:
+    if not networks:
         return FoundTensors(_unknown(loaded) or tensors, "", "")
+    prefix = _likeliest(networks)
     chosen = _at(tensors, homes, prefix)
-    beside = [name for name in tensors if name not in chosen and not name.startswith("optim")]
+    everywhere = {way: None for _, way, value in _leaves(loaded, into_objects=True) if isinstance(value, Tensor)}
+    others = [name for name in everywhere if name not in chosen]
+    beside = [name for name in others if not name.startswith("optim")]
     usual = all(part in (*WRAPPERS, _NEUTRAL, "") for part in prefix.split("."))
     way = prefix.rstrip(".")
     note = f"the network is what it holds as {_shown(way)}" if prefix else "the network lies bare in it"
     note += f"; not taken: {few([_shown(name) for name in beside])}" if beside else ""
     network = {name.removeprefix(prefix): tensors[name] for name in chosen}
-    return FoundTensors(network, "" if usual and not beside else note, _shown(way) if others else "")
+    is_one_of_several = bool(_networks(others))
+    return FoundTensors(network, "" if usual and not beside else note, _shown(way) if is_one_of_several else "")
 
 
 def _at(tensors: Mapping[str, Tensor], homes: Mapping[str, str], prefix: str) -> dict[str, None]:
@@ -158,7 +164,7 @@ def _check_storages(tensors: Mapping[str, Tensor], size: int) -> None:
         raise NotPlain(f"its tensors claim {max(views, sum(storages.values())):,} bytes, the file holds {size:,}")
 
 
-def _tensors_in(loaded: object, homes: dict[str, str], *, into_objects: bool = False) -> dict[str, Tensor]:
+def _tensors_in(loaded: object, homes: dict[str, str], *, into_objects: bool) -> dict[str, Tensor]:
     """Every tensor by the way to it, in order, with dots between; ``homes`` takes the way to the mapping of each."""
     found: dict[str, Tensor] = {}
     for home, way, value in _leaves(loaded, into_objects=into_objects):
@@ -191,18 +197,21 @@ def _joined(way: str, key: str | int) -> str:
     return ".".join(part for part in f"{way}.{key}".split(".")[not way :] if part not in _AROUND)
 
 
-def _prefix(tensors: Mapping[str, Tensor]) -> tuple[str | None, bool]:
-    """What stands before every name of the network, and whether there are others; None for names of no family."""
+def _networks(names: Iterable[str]) -> list[str]:
+    """What stands before every name of each network of a known family, the likeliest first."""
     known = [checkpoint_format.known_by for checkpoint_format in CHECKPOINT_FORMATS]
-    found = _before(tensors, known) or _before(tensors, [OWN])
+    found = _before(names, known) or _before(names, [OWN])
     outer = [one for one in found if not any(one != other and one.startswith(other) for other in found)]
-    ranked = sorted(outer, key=lambda one: (_rank(one), one))
-    likeliest = [one for one in ranked if _rank(one) == _rank(ranked[0])]
+    return sorted(outer, key=lambda one: (_rank(one), one))
+
+
+def _likeliest(networks: Sequence[str]) -> str:
+    likeliest = [one for one in networks if _rank(one) == _rank(networks[0])]
     if len(likeliest) > 1:
         names = few([_shown(one.rstrip(".")) for one in likeliest])
         why = f"it holds {len(likeliest)} networks ({names}), and which one is meant is not clear"
         raise AmbiguousNetwork(why, "a file that torch.save made of the one that is meant")
-    return (ranked[0] if ranked else None), len(ranked) > 1
+    return likeliest[0]
 
 
 def _before(names: Iterable[str], beginnings: Sequence[str]) -> set[str]:

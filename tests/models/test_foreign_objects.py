@@ -167,7 +167,7 @@ def test_weights_in_a_subclass_of_dict_are_read(tmp_path: Path, wrap: Callable[[
 def test_weights_in_an_object_are_read_where_there_are_no_others(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
     assert is_network(read(wrap(network()), tmp_path)[0])
     found, note = read({"weights": network(), "run": wrap(network(5))}, tmp_path)
-    assert is_network(found) and note == ""
+    assert is_network(found) and "not taken: run." in note
 
 
 @pytest.mark.parametrize("module", [torch.nn.Linear(2, 2), Net()])
@@ -250,3 +250,15 @@ def test_a_network_in_the_state_of_an_object_is_read(tmp_path: Path, state: Any)
 def test_an_attribute_called_as_one_of_the_stand_ins_own_is_kept(tmp_path: Path) -> None:
     state = {"__setstate__": network()}
     assert is_network(read(Stated(state), tmp_path)[0])
+
+
+@pytest.mark.parametrize("beside", [{"loss": torch.tensor(0.3)}, {"optimizer": {"state": {0: torch.ones(3)}}}])
+def test_a_network_in_an_object_is_read_next_to_tensors_of_no_network(tmp_path: Path, beside: dict[str, Any]) -> None:
+    assert is_network(read({"trainer": Trainer(network()), **beside}, tmp_path)[0])
+
+
+def test_a_network_in_an_object_that_is_not_taken_is_told(tmp_path: Path) -> None:
+    torch.save({"trainer": Trainer(network(5)), "ema": network()}, tmp_path / "x.pth")
+    found = foreign.find_network(foreign._load((tmp_path / "x.pth").open("rb")))
+    assert is_network(found.tensors)
+    assert found.chosen == "ema" and "not taken: trainer.model." in found.note
