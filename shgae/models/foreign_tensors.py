@@ -26,6 +26,8 @@ _AROUND = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 _MOST_VIEWS = 16
 """How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_BARE = "top level"
+"""The place of a network that no wrapper holds."""
 _COUNTER = "num_batches_tracked"
 STATE_DICT = "a file that torch.save(model.state_dict(), FILE) made"
 
@@ -54,7 +56,7 @@ class FoundTensors(NamedTuple):
     note: str
     """Where they were, and what lies next to them, where that is worth a word; else empty."""
     chosen: str
-    """Where they were, if there are several networks; else empty."""
+    """Where they were, if there are several networks (``top level`` for the names of the file); else empty."""
 
 
 def find_network(loaded: object) -> FoundTensors:
@@ -81,9 +83,9 @@ def find_network(loaded: object) -> FoundTensors:
     way = prefix.rstrip(".")
     note = f"the network is what it holds as {_shown(way)}" if prefix else "the network lies bare in it"
     note += f"; not taken: {few([_shown(name) for name in beside])}" if beside else ""
+    place = (_shown(way) or _BARE) if _networks(others) else ""
     network = {name.removeprefix(prefix): tensors[name] for name in chosen}
-    is_one_of_several = bool(_networks(others))
-    return FoundTensors(network, "" if usual and not beside else note, _shown(way) if is_one_of_several else "")
+    return FoundTensors(network, "" if usual and not beside else note, place)
 
 
 def _at(tensors: Mapping[str, Tensor], homes: Mapping[str, str], prefix: str) -> dict[str, None]:

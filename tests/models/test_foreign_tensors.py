@@ -185,6 +185,7 @@ def test_of_two_networks_under_names_that_mean_the_network_neither_is_taken() ->
             find_network({first: one, second: other})
     assert [find_network({"model": one, name: other}).chosen for name in ("ema", "epoch")] == ["model", "model"]
     assert find_network({"model": one, "epoch": 3}).chosen == ""
+    assert [find_network({**one, **more}).chosen for more in ({"ema": other}, {"epoch": 3})] == ["top level", ""]
 
 
 def test_an_error_names_the_same_tensors_in_each_run(tmp_path: Path) -> None:
