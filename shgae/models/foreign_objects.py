@@ -51,6 +51,8 @@ _KNOWN = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 """Where names are known, and most of them do something."""
 _RUNNERS = frozenset({"commands", "pip", "popen2"})
 """Other packages that run programs."""
+_WITHOUT_WEIGHTS = ("torch.nn.modules.loss.", "torch.nn.modules.activation.")
+"""Where the modules of torch are that a training keeps next to a network."""
 _CLASS = " class"
 """The attribute that tells what a filled stand-in stands for."""
 _FILL = "__setstate__"
@@ -129,6 +131,12 @@ def is_array(value: object) -> bool:
 def is_module(value: object) -> bool:
     """Whether something stands for a whole network, or a layer."""
     return class_of(value).startswith("torch.nn.modules.") or "_modules" in attributes_of(value)
+
+
+def is_layer(value: object) -> bool:
+    """Whether something stands for a module of torch's that may have weights."""
+    path = class_of(value)
+    return path.startswith("torch.nn.modules.") and not path.startswith(_WITHOUT_WEIGHTS)
 
 
 class _Inert:

@@ -5,6 +5,7 @@ The network is told by the names of its tensors.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from shgae.errors import printable, shortened
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, OWN
-from shgae.models.foreign_objects import attributes_of, class_of, is_array, is_module
+from shgae.models.foreign_objects import attributes_of, class_of, is_array, is_layer, is_module
 from shgae.models.zoo import VARIANCE
 from shgae.wording import few
 
@@ -23,6 +24,8 @@ _NEUTRAL = "module"
 """What DataParallel puts before every name."""
 _AROUND = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """What torch.compile, FSDP and checkpointing put into the names of the modules that they wrap."""
+_IN_MODULE = re.compile(r"(?:^|\.)_(?:modules|parameters)\.")
+"""What stands between a module of somebody's own class and the layers and weights in it."""
 _MOST_VIEWS = 16
 """How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -75,6 +78,8 @@ def find_network(loaded: object) -> FoundTensors:
     if not networks:
         return FoundTensors(_unknown(loaded) or tensors, "", "")
     prefix = _likeliest(networks)
+    unread = _unread(loaded)
+    _check_unread(unread, prefix)
     chosen = _at(tensors, homes, prefix)
     everywhere = {way: None for _, way, value in _leaves(loaded, into_objects=True) if isinstance(value, Tensor)}
     others = [name for name in everywhere if name not in chosen]
@@ -84,8 +89,9 @@ def find_network(loaded: object) -> FoundTensors:
     note = f"the network is what it holds as {_shown(way)}" if prefix else "the network lies bare in it"
     note += f"; not taken: {few([_shown(name) for name in beside])}" if beside else ""
     place = (_shown(way) or _BARE) if _networks(others) else ""
+    note += f"; not read: {few([_shown(one) for one in unread])}" if unread else ""
     network = {name.removeprefix(prefix): tensors[name] for name in chosen}
-    return FoundTensors(network, "" if usual and not beside else note, place)
+    return FoundTensors(network, "" if usual and not beside and not unread else note, place)
 
 
 def _at(tensors: Mapping[str, Tensor], homes: Mapping[str, str], prefix: str) -> dict[str, None]:
@@ -98,6 +104,28 @@ def _at(tensors: Mapping[str, Tensor], homes: Mapping[str, str], prefix: str) ->
     return dict.fromkeys(
         one for one in names if is_whole or first[one][0] in own or (one in direct and tensors[one].ndim)
     )
+
+
+def _unread(loaded: object) -> dict[str, str]:
+    """Where networks lie that cannot be read, and what they are: whole modules with weights, and arrays of numpy."""
+    found: dict[str, str] = {}
+    arrays = []
+    for _, way, value in _leaves(loaded, into_objects=True):
+        outer, *inner = _IN_MODULE.split(way, maxsplit=1)
+        if is_array(value):
+            arrays.append(way)
+        elif is_layer(value) or (inner and isinstance(value, Tensor)):
+            found[outer] = "a whole module"
+    return found | {one.rstrip("."): "arrays of numpy" for one in _networks(arrays)}
+
+
+def _check_unread(unread: Mapping[str, str], prefix: str) -> None:
+    """Refuses a network where one that cannot be read is as likely to be meant."""
+    taken = _shown(prefix.rstrip(".")) or _BARE
+    for way, kind in unread.items():
+        if _rank(way) <= _rank(prefix):
+            why = f"it holds {kind} ({_shown(way) or _BARE}), which cannot be read, next to the network {taken}"
+            raise AmbiguousNetwork(f"{why}: which one is meant is not clear")
 
 
 def _no_tensor(loaded: object) -> AmbiguousNetwork:

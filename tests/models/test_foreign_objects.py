@@ -262,3 +262,49 @@ def test_a_network_in_an_object_that_is_not_taken_is_told(tmp_path: Path) -> Non
     found = foreign.find_network(foreign._load((tmp_path / "x.pth").open("rb")))
     assert is_network(found.tensors)
     assert found.chosen == "ema" and "not taken: trainer.model." in found.note
+
+
+class Loss(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.squared = torch.nn.MSELoss()
+
+
+class Scaled(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(2))
+
+
+UNREAD = {"module": Net(), "layer": torch.nn.Linear(2, 2), "parameter": Scaled(), "arrays": {}}
+UNREAD["arrays"] = {name: tensor.numpy() for name, tensor in network(5).items()}
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+@pytest.mark.parametrize("key", ["weights", "teacher", "ema"])
+def test_no_other_network_is_taken_where_the_likelier_one_cannot_be_read(tmp_path: Path, kind: str, key: str) -> None:
+    what = "arrays of numpy" if kind == "arrays" else "a whole module"
+    with pytest.raises(AmbiguousNetwork, match=rf"{what} \(model\), which cannot be read, next to the network {key}"):
+        read({"epoch": 3, "model": UNREAD[kind], key: network()}, tmp_path)
+
+
+def test_next_to_a_whole_module_a_network_of_its_attributes_is_not_taken(tmp_path: Path) -> None:
+    module = Net()
+    module.teacher = network()  # type: ignore[assignment]
+    with pytest.raises(AmbiguousNetwork, match=r"a whole module \(top level\)"):
+        read(module, tmp_path)
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+@pytest.mark.parametrize("wrap", [lambda net: net, lambda net: {"state_dict": net}])
+def test_a_less_likely_network_that_cannot_be_read_is_told(
+    tmp_path: Path, kind: str, wrap: Callable[[Any], Any]
+) -> None:
+    found, note = read({**wrap(network()), "criterion": UNREAD[kind]}, tmp_path)
+    assert is_network(found) and note.endswith("; not read: criterion")
+
+
+@pytest.mark.parametrize("loss", [torch.nn.MSELoss(), torch.nn.ReLU(), Loss()])
+def test_a_loss_without_weights_next_to_a_network_of_any_name_is_passed_over(tmp_path: Path, loss: Any) -> None:
+    found, note = read({"hourglass": network(), "criterion": loss, "history": np.ones(3)}, tmp_path)
+    assert is_network(found) and "not read" not in note
