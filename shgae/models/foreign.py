@@ -227,7 +227,7 @@ def _read_in_child(file: BufferedReader, path: Path, kind: str, stop: StopFlag) 
         raise RuntimeError(f"the reader of {path} failed:\n{answer.err}")
     note, chosen, names = json.loads(line)
     arrays = safetensors.numpy.load(tensors)  # in another order each time
-    return StateDict({name: arrays[name] for name in names}, note, chosen, "")
+    return StateDict({name: arrays[str(place)] for place, name in enumerate(names)}, note, chosen, "")
 
 
 def _child(parent: int, memory: int, kind: str) -> int:
@@ -245,8 +245,9 @@ def _answer(source: IO[bytes], kind: str) -> tuple[int, bytes]:
     try:
         tensors, note, chosen = find_network(_load(source, kind))
         weights = as_weights(tensors, os.fstat(source.fileno()).st_size)
-        line = json.dumps([note, chosen, list(weights)]) + "\n"
-        return 0, line.encode() + safetensors.torch.save(weights)
+        line = json.dumps([note, chosen, list(weights)], ensure_ascii=False) + "\n"  # names of no text fail
+        numbered = {str(place): one for place, one in enumerate(weights.values())}  # any name may be a tensor's
+        return 0, line.encode() + safetensors.torch.save(numbered)
     except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
         source.seek(0)
         why, fix = reason(error, source.read(BEGINNING))

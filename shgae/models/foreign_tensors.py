@@ -28,6 +28,8 @@ _IN_MODULE = re.compile(r"(?:^|\.)_(?:modules|parameters)\.")
 """What stands between a module of somebody's own class and the layers and weights in it."""
 _MOST_VIEWS = 16
 """How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
+_LONGEST_NAME = 1000
+"""Characters of the name of a tensor."""
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _BARE = "top level"
 """The place of a network that no wrapper holds."""
@@ -144,9 +146,12 @@ def as_weights(tensors: Mapping[str, Tensor], size: int | None = None) -> dict[s
     They may claim no more than their file holds, which has ``size`` bytes; None looks at no bound.
 
     Raises:
-        NotPlain: one is sparse, complex, quantised, without numbers, or holds numbers that no weight can have.
+        NotPlain: one has an overlong name, is sparse, complex, quantised, without numbers, or holds numbers that no
+            weight can have.
     """
     for name, value in tensors.items():
+        if len(name) > _LONGEST_NAME:
+            raise NotPlain(f"the name of a tensor has {len(name):,} characters, more than {_LONGEST_NAME:,}")
         _check_kind(shortened(name), value)
     if size is not None:
         _check_storages(tensors, size)

@@ -75,3 +75,12 @@ def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatc
     torch.save({"x": torch.zeros(8 << 20)}, tmp_path / "large.pth")
     with pytest.raises(Refused, match="memory"):
         read_foreign(tmp_path / "large.pth")
+
+
+def test_a_tensor_with_an_overlong_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    torch.save({f"{'module.' * 200_000}x": torch.zeros(3)}, path)
+    with pytest.raises(NotPlain, match="has 1,400,001 characters, more than 1,000"):
+        network(path)
+    torch.save({"x" * 1000: torch.zeros(3)}, path)
+    assert network(path).keys() == {"x" * 1000}
