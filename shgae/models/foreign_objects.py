@@ -184,6 +184,9 @@ class _Called(type):
         """What is called with values, as an Enum is, holds no tensors: an inert object."""
         return object.__new__(cls) if values else cls.__new__(cls)  # type: ignore[arg-type, call-overload]
 
+    def __setattr__(cls, name: str, _: object) -> None:
+        raise AttributeError(f"a file sets {name} of a class")
+
 
 class _Own(_Mapping, metaclass=_Called):
     """Somebody's own class: made, then filled; or called."""

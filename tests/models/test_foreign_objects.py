@@ -20,7 +20,7 @@ import torch
 
 from shgae.errors import Refused
 from shgae.models import foreign
-from shgae.models.foreign_objects import is_harmless
+from shgae.models.foreign_objects import FOUND, is_harmless, stand_in
 from shgae.models.foreign_tensors import AmbiguousNetwork
 from tests.builders.checkpoints import is_network, network, read
 
@@ -308,3 +308,11 @@ def test_a_less_likely_network_that_cannot_be_read_is_told(
 def test_a_loss_without_weights_next_to_a_network_of_any_name_is_passed_over(tmp_path: Path, loss: Any) -> None:
     found, note = read({"hourglass": network(), "criterion": loss, "history": np.ones(3)}, tmp_path)
     assert is_network(found) and "not read" not in note
+
+
+@pytest.mark.parametrize("name", ["odd", "__new__", "__module__", "__bases__"])
+def test_no_file_changes_a_class_of_ours(name: str) -> None:
+    for changed in (FOUND, stand_in("theirs.Run")):
+        with pytest.raises(AttributeError):
+            torch._utils._set_obj_state(changed, {name: print})  # type: ignore[no-untyped-call]
+        assert vars(changed).get(name) is not print
