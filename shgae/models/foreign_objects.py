@@ -1,7 +1,7 @@
 """Inert namesakes of the objects next to the weights of a checkpoint: nothing of the originals is ever run.
 
 A pickle names classes and asks for calls of them. Here a harmless name gets a class of ours, which takes any arguments.
-What it makes keeps nothing, or, for somebody's own class, what the file fills it with: items and attributes.
+What it makes is empty to a reader, or, for somebody's own class, has what the file fills it with: items and attributes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 Form = Literal["object", "mapping", "list"]
-"""What a stand-in makes: an object that keeps nothing; what the file fills with items and attributes; or a list."""
+"""What a stand-in makes: an object that is not read; what the file fills with items and attributes; or a list."""
 
 _CLASSES = frozenset(name for name, value in vars(builtins).items() if isinstance(value, type))
 """Of Python: named as the factory of a defaultdict, say."""
@@ -123,6 +123,11 @@ def attributes_of(value: object) -> dict[str, Any]:
     return {name: one for name, one in vars(value).items() if name != _FILL} if type(value) is Counter else {}
 
 
+def given_to(value: object) -> list[object] | None:
+    """What a file gave an inert stand-in; None for all else."""
+    return value.given if isinstance(value, _Inert) else None
+
+
 def is_array(value: object) -> bool:
     """Whether something stands for an array of numpy's."""
     return isinstance(value, _Inert) and type(value).__name__ == "_reconstruct"
@@ -140,14 +145,20 @@ def is_layer(value: object) -> bool:
 
 
 class _Inert:
-    """Stands where a checkpoint has a number of numpy's, a date or a path, and keeps nothing of it."""
+    """Stands where a checkpoint has a number of numpy's, a date or a path; what it was given is not read."""
 
-    def __new__(cls, *_: object) -> Any:
-        return object.__new__(cls)
+    __slots__ = ("given",)
+    given: list[object]
+
+    def __new__(cls, *values: object) -> Any:
+        made = object.__new__(cls)
+        made.given = [*values]
+        return made
 
     def __init__(self, *_: object) -> None: ...
 
-    def __setstate__(self, _: object) -> None: ...
+    def __setstate__(self, state: object) -> None:
+        self.given.append(state)
 
 
 class _List(_Inert):
@@ -182,7 +193,7 @@ def _fill(made: Counter[Any], state: object) -> None:
 class _Called(type):
     def __call__(cls, *values: object) -> Any:
         """What is called with values, as an Enum is, holds no tensors: an inert object."""
-        return object.__new__(cls) if values else cls.__new__(cls)  # type: ignore[arg-type, call-overload]
+        return _Inert.__new__(cls, *values) if values else cls.__new__(cls)  # type: ignore[arg-type, call-overload]
 
     def __setattr__(cls, name: str, _: object) -> None:
         raise AttributeError(f"a file sets {name} of a class")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from shgae.errors import printable, shortened
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, OWN
-from shgae.models.foreign_objects import attributes_of, class_of, is_array, is_layer, is_module
+from shgae.models.foreign_objects import attributes_of, class_of, given_to, is_array, is_layer, is_module
 from shgae.models.zoo import VARIANCE
 from shgae.wording import few
 
@@ -109,16 +109,21 @@ def _at(tensors: Mapping[str, Tensor], homes: Mapping[str, str], prefix: str) ->
 
 
 def _unread(loaded: object) -> dict[str, str]:
-    """Where networks lie that cannot be read, and what they are: whole modules with weights, and arrays of numpy."""
+    """Where networks lie that cannot be read, and in what: whole modules, arrays of numpy, objects."""
     found: dict[str, str] = {}
-    arrays = []
+    arrays, readable = [], set()
     for _, way, value in _leaves(loaded, into_objects=True):
+        readable.add(way)
         outer, *inner = _IN_MODULE.split(way, maxsplit=1)
         if is_array(value):
             arrays.append(way)
         elif is_layer(value) or (inner and isinstance(value, Tensor)):
             found[outer] = "a whole module"
-    return found | {one.rstrip("."): "arrays of numpy" for one in _networks(arrays)}
+    leaves = _leaves(loaded, into_objects=True, into_inert=True)
+    inert = [way for _, way, value in leaves if isinstance(value, Tensor) and way not in readable]
+    for ways, kind in ((arrays, "arrays of numpy"), (inert, "an object")):
+        found |= {one.rstrip("."): kind for one in _networks(ways)}
+    return found
 
 
 def _check_unread(unread: Mapping[str, str], prefix: str) -> None:
@@ -210,7 +215,7 @@ def _tensors_in(loaded: object, homes: dict[str, str], *, into_objects: bool) ->
     return found
 
 
-def _leaves(loaded: object, *, into_objects: bool) -> Iterator[tuple[str, str, object]]:
+def _leaves(loaded: object, *, into_objects: bool, into_inert: bool = False) -> Iterator[tuple[str, str, object]]:
     """Every value that holds no others, and every stand-in: the way to what holds it, the way to it, itself."""
     seen: set[int] = set()
     waiting: list[tuple[str, str, object]] = [("", "", loaded)]
@@ -218,10 +223,11 @@ def _leaves(loaded: object, *, into_objects: bool) -> Iterator[tuple[str, str, o
         home, way, value = waiting.pop()
         if not isinstance(value, dict | list | tuple) or class_of(value):
             yield home, way, value
-        if not isinstance(value, dict | list | tuple) or id(value) in seen:
+        held = value if isinstance(value, dict | list | tuple) else given_to(value) if into_inert else None
+        if held is None or id(value) in seen:
             continue
         seen.add(id(value))
-        items = [*(dict.items(value) if isinstance(value, dict) else enumerate(value))]
+        items = [*(dict.items(held) if isinstance(held, dict) else enumerate(held))]
         items += attributes_of(value).items() if into_objects else ()
         inner = [(way, _joined(way, key), one) for key, one in items if isinstance(key, str | int)]
         waiting += reversed(inner)

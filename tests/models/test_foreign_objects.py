@@ -8,6 +8,7 @@ import enum
 import functools
 import http
 import logging
+import types
 import typing
 import zipfile
 from collections.abc import Callable
@@ -264,6 +265,14 @@ def test_a_network_in_an_object_that_is_not_taken_is_told(tmp_path: Path) -> Non
     assert found.chosen == "ema" and "not taken: trainer.model." in found.note
 
 
+class Called:
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def __reduce__(self) -> Any:
+        return Called, (self.state,)
+
+
 class Loss(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -316,3 +325,15 @@ def test_no_file_changes_a_class_of_ours(name: str) -> None:
         with pytest.raises(AttributeError):
             torch._utils._set_obj_state(changed, {name: print})  # type: ignore[no-untyped-call]
         assert vars(changed).get(name) is not print
+
+
+@pytest.mark.parametrize("wrap", [Called, collections.UserDict, lambda state: types.SimpleNamespace(net=state)])
+def test_no_other_network_is_taken_where_the_likelier_one_is_in_an_object_of_unknown_content(
+    tmp_path: Path, wrap: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(
+        AmbiguousNetwork, match=r"an object \(model\..*\), which cannot be read, next to the network ema"
+    ):
+        read({"model": wrap(network(5)), "ema": network()}, tmp_path)
+    found, note = read({"model": network(), "ema": wrap(network(5))}, tmp_path)
+    assert is_network(found) and "; not read: ema." in note
