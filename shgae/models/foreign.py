@@ -33,7 +33,7 @@ from shgae.artifacts.tensors import check_header
 from shgae.errors import Refused, printable
 from shgae.execution import StopFlag
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
-from shgae.models.foreign_kinds import BEGINNING, other_kind, reason
+from shgae.models.foreign_kinds import BEGINNING, TOO_LARGE, other_kind, reason
 from shgae.models.foreign_objects import FOUND, Form, is_harmless, stand_in, wanted
 from shgae.models.foreign_tensors import STATE_DICT, as_weights, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
@@ -49,6 +49,7 @@ _MEMORY_LIMIT = 8 << 30
 """Bytes that the child may take beyond what it starts with."""
 _EXPECTED = ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 """What most trainings save with the weights: their best score, as a number of numpy's."""
+_TOO_LARGE = "\n".join(TOO_LARGE).encode()
 _MOST_NAMES = 200
 """Different objects in one checkpoint."""
 
@@ -222,12 +223,14 @@ def _read_in_child(file: BufferedReader, path: Path, kind: str, stop: StopFlag) 
         raise Refused("checkpoint", path, why, fix)
     if answer.code < 0:
         raise Refused("checkpoint", path, f"its reader died (signal {-answer.code})", STATE_DICT)
+    if answer.code and "MemoryError" in answer.err:
+        raise Refused("checkpoint", path, *TOO_LARGE)
     line, newline, tensors = answer.out.partition(b"\n")
     if answer.code or not newline:
         raise RuntimeError(f"the reader of {path} failed:\n{answer.err}")
     note, chosen, names = json.loads(line)
     arrays = safetensors.numpy.load(tensors)  # in another order each time
-    return StateDict({name: arrays[name] for name in names}, note, chosen, "")
+    return StateDict({name: arrays[str(place)] for place, name in enumerate(names)}, note, chosen, "")
 
 
 def _child(parent: int, memory: int, kind: str) -> int:
@@ -245,8 +248,11 @@ def _answer(source: IO[bytes], kind: str) -> tuple[int, bytes]:
     try:
         tensors, note, chosen = find_network(_load(source, kind))
         weights = as_weights(tensors, os.fstat(source.fileno()).st_size)
-        line = json.dumps([note, chosen, list(weights)]) + "\n"
-        return 0, line.encode() + safetensors.torch.save(weights)
+        line = json.dumps([note, chosen, list(weights)], ensure_ascii=False) + "\n"  # names of no text fail
+        numbered = {str(place): one for place, one in enumerate(weights.values())}  # any name may be a tensor's
+        return 0, line.encode() + safetensors.torch.save(numbered)
+    except MemoryError:  # its traceback holds all that was read: nothing more is made of it
+        return reader_process.REFUSES, _TOO_LARGE
     except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
         source.seek(0)
         why, fix = reason(error, source.read(BEGINNING))
@@ -265,6 +271,8 @@ def _load(source: IO[bytes], kind: str = "") -> object:
                 source.seek(0)
                 # latin1: what Python 2 pickled as text may be the bytes of a number. Tensors' names are ASCII anyway.
                 return torch.load(source, map_location="cpu", weights_only=True, encoding="latin1")
+        except MemoryError:
+            raise
         except Exception as error:
             path, form = wanted(error)
             may_be = path in named if form else is_harmless(path)

@@ -48,8 +48,10 @@ _SHARD = re.compile(
 """The name of a part of a checkpoint of Hugging Face, or of the list of its parts."""
 _MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 """How a file of torch before 1.6 begins, a few bytes in."""
+TOO_LARGE: Kind = ("it needs more memory than a checkpoint may", STATE_DICT)
+"""The reason and the fix for a file that the memory of its reader does not suffice for."""
 _ENDINGS: dict[str, Kind] = {
-    "MemoryError|allocate memory": ("it needs more memory than a checkpoint may", STATE_DICT),
+    "MemoryError|allocate memory": TOO_LARGE,
     "TorchScript": ("it is a TorchScript program; nothing of it was run", STATE_DICT),
     "central directory|not a ZIP archive|unexpected EOF|^EOFError": ("it is cut off", "copy or download it again"),
     "archive is corrupted": ("it is damaged", "copy or download it again"),

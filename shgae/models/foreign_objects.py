@@ -1,7 +1,7 @@
 """Inert namesakes of the objects next to the weights of a checkpoint: nothing of the originals is ever run.
 
 A pickle names classes and asks for calls of them. Here a harmless name gets a class of ours, which takes any arguments.
-What it makes keeps nothing, or, for somebody's own class, what the file fills it with: items and attributes.
+What it makes is empty to a reader, or, for somebody's own class, has what the file fills it with: items and attributes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import re
 import sys
 import traceback
 from collections import Counter
+from functools import partial
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
 
 Form = Literal["object", "mapping", "list"]
-"""What a stand-in makes: an object that keeps nothing; what the file fills with items and attributes; or a list."""
+"""What a stand-in makes: an object that is not read; what the file fills with items and attributes; or a list."""
 
 _CLASSES = frozenset(name for name, value in vars(builtins).items() if isinstance(value, type))
 """Of Python: named as the factory of a defaultdict, say."""
@@ -49,8 +51,12 @@ _KNOWN = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 """Where names are known, and most of them do something."""
 _RUNNERS = frozenset({"commands", "pip", "popen2"})
 """Other packages that run programs."""
+_WITHOUT_WEIGHTS = ("torch.nn.modules.loss.", "torch.nn.modules.activation.")
+"""Where the modules of torch are that a training keeps next to a network."""
 _CLASS = " class"
 """The attribute that tells what a filled stand-in stands for."""
+_FILL = "__setstate__"
+"""The attribute that torch calls with the state of an object."""
 
 
 def is_harmless(path: str) -> bool:
@@ -114,7 +120,12 @@ def class_of(value: object) -> str:
 
 def attributes_of(value: object) -> dict[str, Any]:
     """What a file gave a stand-in of somebody's own class next to items."""
-    return vars(value) if type(value) is Counter else {}
+    return {name: one for name, one in vars(value).items() if name != _FILL} if type(value) is Counter else {}
+
+
+def given_to(value: object) -> list[object] | None:
+    """What a file gave an inert stand-in; None for all else."""
+    return value.given if isinstance(value, _Inert) else None
 
 
 def is_array(value: object) -> bool:
@@ -127,15 +138,27 @@ def is_module(value: object) -> bool:
     return class_of(value).startswith("torch.nn.modules.") or "_modules" in attributes_of(value)
 
 
-class _Inert:
-    """Stands where a checkpoint has a number of numpy's, a date or a path, and keeps nothing of it."""
+def is_layer(value: object) -> bool:
+    """Whether something stands for a module of torch's that may have weights."""
+    path = class_of(value)
+    return path.startswith("torch.nn.modules.") and not path.startswith(_WITHOUT_WEIGHTS)
 
-    def __new__(cls, *_: object) -> Any:
-        return object.__new__(cls)
+
+class _Inert:
+    """Stands where a checkpoint has a number of numpy's, a date or a path; what it was given is not read."""
+
+    __slots__ = ("given",)
+    given: list[object]
+
+    def __new__(cls, *values: object) -> Any:
+        made = object.__new__(cls)
+        made.given = [*values]
+        return made
 
     def __init__(self, *_: object) -> None: ...
 
-    def __setstate__(self, _: object) -> None: ...
+    def __setstate__(self, state: object) -> None:
+        self.given.append(state)
 
 
 class _List(_Inert):
@@ -149,14 +172,31 @@ class _Mapping(_Inert):
     def __new__(cls, *values: object) -> Any:
         made: Counter[Any] = Counter()
         vars(made).update({str(place): value for place, value in enumerate(values)})
-        vars(made)[_CLASS] = f"{cls.__module__}.{cls.__name__}"
+        vars(made).update({_CLASS: f"{cls.__module__}.{cls.__name__}", _FILL: partial(_fill, made)})
         return made
+
+
+def _fill(made: Counter[Any], state: object) -> None:
+    """Gives a stand-in its attributes, in one mapping or in two (slots); any other state is one value, whole."""
+    own = vars(made)
+    pair = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    parts = [one for one in pair if one is not None]
+    mappings = [one for one in parts if isinstance(one, dict) and not class_of(one)]
+    names = [*own, *(name for one in mappings for name in one)]
+    if len(mappings) == len(parts) and len(set(names)) == len(names):
+        for one in mappings:
+            own.update(one)
+    else:
+        own[next(place for place in map(str, count()) if place not in own)] = state
 
 
 class _Called(type):
     def __call__(cls, *values: object) -> Any:
         """What is called with values, as an Enum is, holds no tensors: an inert object."""
-        return object.__new__(cls) if values else cls.__new__(cls)  # type: ignore[arg-type, call-overload]
+        return _Inert.__new__(cls, *values) if values else cls.__new__(cls)  # type: ignore[arg-type, call-overload]
+
+    def __setattr__(cls, name: str, _: object) -> None:
+        raise AttributeError(f"a file sets {name} of a class")
 
 
 class _Own(_Mapping, metaclass=_Called):

@@ -5,6 +5,7 @@ The network is told by the names of its tensors.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from shgae.errors import printable, shortened
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, OWN
-from shgae.models.foreign_objects import attributes_of, class_of, is_array, is_module
+from shgae.models.foreign_objects import attributes_of, class_of, given_to, is_array, is_layer, is_module
 from shgae.models.zoo import VARIANCE
 from shgae.wording import few
 
@@ -23,9 +24,15 @@ _NEUTRAL = "module"
 """What DataParallel puts before every name."""
 _AROUND = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """What torch.compile, FSDP and checkpointing put into the names of the modules that they wrap."""
+_IN_MODULE = re.compile(r"(?:^|\.)_(?:modules|parameters)\.")
+"""What stands between a module of somebody's own class and the layers and weights in it."""
 _MOST_VIEWS = 16
 """How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
+_LONGEST_NAME = 1000
+"""Characters of the name of a tensor."""
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_BARE = "top level"
+"""The place of a network that no wrapper holds."""
 _COUNTER = "num_batches_tracked"
 STATE_DICT = "a file that torch.save(model.state_dict(), FILE) made"
 
@@ -54,7 +61,7 @@ class FoundTensors(NamedTuple):
     note: str
     """Where they were, and what lies next to them, where that is worth a word; else empty."""
     chosen: str
-    """Where they were, if there are several networks; else empty."""
+    """Where they were, if there are several networks (``top level`` for the names of the file); else empty."""
 
 
 def find_network(loaded: object) -> FoundTensors:
@@ -64,20 +71,29 @@ def find_network(loaded: object) -> FoundTensors:
         AmbiguousNetwork: it holds no tensor, or more than one network that could be meant.
     """
     homes: dict[str, str] = {}
-    tensors = _tensors_in(loaded, homes) or _tensors_in(loaded, homes, into_objects=True)
+    for into_objects in (False, True):
+        tensors = _tensors_in(loaded, homes, into_objects=into_objects)
+        if networks := _networks(tensors):
+            break
     if not tensors:
         raise _no_tensor(loaded)
-    prefix, others = _prefix(tensors)
-    if prefix is None:
+    if not networks:
         return FoundTensors(_unknown(loaded) or tensors, "", "")
+    prefix = _likeliest(networks)
+    unread = _unread(loaded)
+    _check_unread(unread, prefix)
     chosen = _at(tensors, homes, prefix)
-    beside = [name for name in tensors if name not in chosen and not name.startswith("optim")]
+    everywhere = {way: None for _, way, value in _leaves(loaded, into_objects=True) if isinstance(value, Tensor)}
+    others = [name for name in everywhere if name not in chosen]
+    beside = [name for name in others if not name.startswith("optim")]
     usual = all(part in (*WRAPPERS, _NEUTRAL, "") for part in prefix.split("."))
     way = prefix.rstrip(".")
     note = f"the network is what it holds as {_shown(way)}" if prefix else "the network lies bare in it"
     note += f"; not taken: {few([_shown(name) for name in beside])}" if beside else ""
+    place = (_shown(way) or _BARE) if _networks(others) else ""
+    note += f"; not read: {few([_shown(one) for one in unread])}" if unread else ""
     network = {name.removeprefix(prefix): tensors[name] for name in chosen}
-    return FoundTensors(network, "" if usual and not beside else note, _shown(way) if others else "")
+    return FoundTensors(network, "" if usual and not beside and not unread else note, place)
 
 
 def _at(tensors: Mapping[str, Tensor], homes: Mapping[str, str], prefix: str) -> dict[str, None]:
@@ -90,6 +106,33 @@ def _at(tensors: Mapping[str, Tensor], homes: Mapping[str, str], prefix: str) ->
     return dict.fromkeys(
         one for one in names if is_whole or first[one][0] in own or (one in direct and tensors[one].ndim)
     )
+
+
+def _unread(loaded: object) -> dict[str, str]:
+    """Where networks lie that cannot be read, and in what: whole modules, arrays of numpy, objects."""
+    found: dict[str, str] = {}
+    arrays, readable = [], set()
+    for _, way, value in _leaves(loaded, into_objects=True):
+        readable.add(way)
+        outer, *inner = _IN_MODULE.split(way, maxsplit=1)
+        if is_array(value):
+            arrays.append(way)
+        elif is_layer(value) or (inner and isinstance(value, Tensor)):
+            found[outer] = "a whole module"
+    leaves = _leaves(loaded, into_objects=True, into_inert=True)
+    inert = [way for _, way, value in leaves if isinstance(value, Tensor) and way not in readable]
+    for ways, kind in ((arrays, "arrays of numpy"), (inert, "an object")):
+        found |= {one.rstrip("."): kind for one in _networks(ways)}
+    return found
+
+
+def _check_unread(unread: Mapping[str, str], prefix: str) -> None:
+    """Refuses a network where one that cannot be read is as likely to be meant."""
+    taken = _shown(prefix.rstrip(".")) or _BARE
+    for way, kind in unread.items():
+        if _rank(way) <= _rank(prefix):
+            why = f"it holds {kind} ({_shown(way) or _BARE}), which cannot be read, next to the network {taken}"
+            raise AmbiguousNetwork(f"{why}: which one is meant is not clear")
 
 
 def _no_tensor(loaded: object) -> AmbiguousNetwork:
@@ -108,9 +151,12 @@ def as_weights(tensors: Mapping[str, Tensor], size: int | None = None) -> dict[s
     They may claim no more than their file holds, which has ``size`` bytes; None looks at no bound.
 
     Raises:
-        NotPlain: one is sparse, complex, quantised, without numbers, or holds numbers that no weight can have.
+        NotPlain: one has an overlong name, is sparse, complex, quantised, without numbers, or holds numbers that no
+            weight can have.
     """
     for name, value in tensors.items():
+        if len(name) > _LONGEST_NAME:
+            raise NotPlain(f"the name of a tensor has {len(name):,} characters, more than {_LONGEST_NAME:,}")
         _check_kind(shortened(name), value)
     if size is not None:
         _check_storages(tensors, size)
@@ -158,7 +204,7 @@ def _check_storages(tensors: Mapping[str, Tensor], size: int) -> None:
         raise NotPlain(f"its tensors claim {max(views, sum(storages.values())):,} bytes, the file holds {size:,}")
 
 
-def _tensors_in(loaded: object, homes: dict[str, str], *, into_objects: bool = False) -> dict[str, Tensor]:
+def _tensors_in(loaded: object, homes: dict[str, str], *, into_objects: bool) -> dict[str, Tensor]:
     """Every tensor by the way to it, in order, with dots between; ``homes`` takes the way to the mapping of each."""
     found: dict[str, Tensor] = {}
     for home, way, value in _leaves(loaded, into_objects=into_objects):
@@ -169,7 +215,7 @@ def _tensors_in(loaded: object, homes: dict[str, str], *, into_objects: bool = F
     return found
 
 
-def _leaves(loaded: object, *, into_objects: bool) -> Iterator[tuple[str, str, object]]:
+def _leaves(loaded: object, *, into_objects: bool, into_inert: bool = False) -> Iterator[tuple[str, str, object]]:
     """Every value that holds no others, and every stand-in: the way to what holds it, the way to it, itself."""
     seen: set[int] = set()
     waiting: list[tuple[str, str, object]] = [("", "", loaded)]
@@ -177,10 +223,11 @@ def _leaves(loaded: object, *, into_objects: bool) -> Iterator[tuple[str, str, o
         home, way, value = waiting.pop()
         if not isinstance(value, dict | list | tuple) or class_of(value):
             yield home, way, value
-        if not isinstance(value, dict | list | tuple) or id(value) in seen:
+        held = value if isinstance(value, dict | list | tuple) else given_to(value) if into_inert else None
+        if held is None or id(value) in seen:
             continue
         seen.add(id(value))
-        items = [*(dict.items(value) if isinstance(value, dict) else enumerate(value))]
+        items = [*(dict.items(held) if isinstance(held, dict) else enumerate(held))]
         items += attributes_of(value).items() if into_objects else ()
         inner = [(way, _joined(way, key), one) for key, one in items if isinstance(key, str | int)]
         waiting += reversed(inner)
@@ -191,18 +238,21 @@ def _joined(way: str, key: str | int) -> str:
     return ".".join(part for part in f"{way}.{key}".split(".")[not way :] if part not in _AROUND)
 
 
-def _prefix(tensors: Mapping[str, Tensor]) -> tuple[str | None, bool]:
-    """What stands before every name of the network, and whether there are others; None for names of no family."""
+def _networks(names: Iterable[str]) -> list[str]:
+    """What stands before every name of each network of a known family, the likeliest first."""
     known = [checkpoint_format.known_by for checkpoint_format in CHECKPOINT_FORMATS]
-    found = _before(tensors, known) or _before(tensors, [OWN])
+    found = _before(names, known) or _before(names, [OWN])
     outer = [one for one in found if not any(one != other and one.startswith(other) for other in found)]
-    ranked = sorted(outer, key=lambda one: (_rank(one), one))
-    likeliest = [one for one in ranked if _rank(one) == _rank(ranked[0])]
+    return sorted(outer, key=lambda one: (_rank(one), one))
+
+
+def _likeliest(networks: Sequence[str]) -> str:
+    likeliest = [one for one in networks if _rank(one) == _rank(networks[0])]
     if len(likeliest) > 1:
         names = few([_shown(one.rstrip(".")) for one in likeliest])
         why = f"it holds {len(likeliest)} networks ({names}), and which one is meant is not clear"
         raise AmbiguousNetwork(why, "a file that torch.save made of the one that is meant")
-    return (ranked[0] if ranked else None), len(ranked) > 1
+    return likeliest[0]
 
 
 def _before(names: Iterable[str], beginnings: Sequence[str]) -> set[str]:

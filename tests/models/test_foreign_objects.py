@@ -8,6 +8,7 @@ import enum
 import functools
 import http
 import logging
+import types
 import typing
 import zipfile
 from collections.abc import Callable
@@ -18,8 +19,9 @@ import numpy as np
 import pytest
 import torch
 
+from shgae.errors import Refused
 from shgae.models import foreign
-from shgae.models.foreign_objects import is_harmless
+from shgae.models.foreign_objects import FOUND, is_harmless, stand_in
 from shgae.models.foreign_tensors import AmbiguousNetwork
 from tests.builders.checkpoints import is_network, network, read
 
@@ -166,7 +168,7 @@ def test_weights_in_a_subclass_of_dict_are_read(tmp_path: Path, wrap: Callable[[
 def test_weights_in_an_object_are_read_where_there_are_no_others(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
     assert is_network(read(wrap(network()), tmp_path)[0])
     found, note = read({"weights": network(), "run": wrap(network(5))}, tmp_path)
-    assert is_network(found) and note == ""
+    assert is_network(found) and "not taken: run." in note
 
 
 @pytest.mark.parametrize("module", [torch.nn.Linear(2, 2), Net()])
@@ -211,3 +213,127 @@ def test_getattr_looks_nothing_up_and_what_it_makes_runs_nothing(
         loaded = foreign._load(file)
     assert type(loaded).__module__ == "an object's" and vars(loaded) == {}
     assert not Path("ran").exists()
+
+
+class Stated:
+    """Its state is whatever it is given."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def __getstate__(self) -> Any:
+        return self.state
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
+@pytest.mark.parametrize("state", [(network(4), network(5)), [network(4), network(5)]], ids=["pair", "list"])
+def test_two_networks_in_the_state_of_an_object_stay_apart(tmp_path: Path, state: Any) -> None:
+    for held in (Stated(state), {"model": Stated(state)}):
+        with pytest.raises(AmbiguousNetwork, match="2 networks"):
+            read(held, tmp_path)
+
+
+def test_a_state_of_pairs_is_not_merged(tmp_path: Path) -> None:
+    pairs = [*network(4).items(), *network(5).items()]
+    torch.save(Stated(pairs), tmp_path / "x.pth")
+    with pytest.raises(Refused, match="of no known family"):
+        foreign.read_foreign(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize(
+    "state", [network(), (network(), None), (None, network()), (network(), {"epoch": 3}), [network()]]
+)
+def test_a_network_in_the_state_of_an_object_is_read(tmp_path: Path, state: Any) -> None:
+    assert is_network(read(Stated(state), tmp_path)[0])
+
+
+def test_an_attribute_called_as_one_of_the_stand_ins_own_is_kept(tmp_path: Path) -> None:
+    state = {"__setstate__": network()}
+    assert is_network(read(Stated(state), tmp_path)[0])
+
+
+@pytest.mark.parametrize("beside", [{"loss": torch.tensor(0.3)}, {"optimizer": {"state": {0: torch.ones(3)}}}])
+def test_a_network_in_an_object_is_read_next_to_tensors_of_no_network(tmp_path: Path, beside: dict[str, Any]) -> None:
+    assert is_network(read({"trainer": Trainer(network()), **beside}, tmp_path)[0])
+
+
+def test_a_network_in_an_object_that_is_not_taken_is_told(tmp_path: Path) -> None:
+    torch.save({"trainer": Trainer(network(5)), "ema": network()}, tmp_path / "x.pth")
+    found = foreign.find_network(foreign._load((tmp_path / "x.pth").open("rb")))
+    assert is_network(found.tensors)
+    assert found.chosen == "ema" and "not taken: trainer.model." in found.note
+
+
+class Called:
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def __reduce__(self) -> Any:
+        return Called, (self.state,)
+
+
+class Loss(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.squared = torch.nn.MSELoss()
+
+
+class Scaled(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(2))
+
+
+UNREAD = {"module": Net(), "layer": torch.nn.Linear(2, 2), "parameter": Scaled(), "arrays": {}}
+UNREAD["arrays"] = {name: tensor.numpy() for name, tensor in network(5).items()}
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+@pytest.mark.parametrize("key", ["weights", "teacher", "ema"])
+def test_no_other_network_is_taken_where_the_likelier_one_cannot_be_read(tmp_path: Path, kind: str, key: str) -> None:
+    what = "arrays of numpy" if kind == "arrays" else "a whole module"
+    with pytest.raises(AmbiguousNetwork, match=rf"{what} \(model\), which cannot be read, next to the network {key}"):
+        read({"epoch": 3, "model": UNREAD[kind], key: network()}, tmp_path)
+
+
+def test_next_to_a_whole_module_a_network_of_its_attributes_is_not_taken(tmp_path: Path) -> None:
+    module = Net()
+    module.teacher = network()  # type: ignore[assignment]
+    with pytest.raises(AmbiguousNetwork, match=r"a whole module \(top level\)"):
+        read(module, tmp_path)
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+@pytest.mark.parametrize("wrap", [lambda net: net, lambda net: {"state_dict": net}])
+def test_a_less_likely_network_that_cannot_be_read_is_told(
+    tmp_path: Path, kind: str, wrap: Callable[[Any], Any]
+) -> None:
+    found, note = read({**wrap(network()), "criterion": UNREAD[kind]}, tmp_path)
+    assert is_network(found) and note.endswith("; not read: criterion")
+
+
+@pytest.mark.parametrize("loss", [torch.nn.MSELoss(), torch.nn.ReLU(), Loss()])
+def test_a_loss_without_weights_next_to_a_network_of_any_name_is_passed_over(tmp_path: Path, loss: Any) -> None:
+    found, note = read({"hourglass": network(), "criterion": loss, "history": np.ones(3)}, tmp_path)
+    assert is_network(found) and "not read" not in note
+
+
+@pytest.mark.parametrize("name", ["odd", "__new__", "__module__", "__bases__"])
+def test_no_file_changes_a_class_of_ours(name: str) -> None:
+    for changed in (FOUND, stand_in("theirs.Run")):
+        with pytest.raises(AttributeError):
+            torch._utils._set_obj_state(changed, {name: print})  # type: ignore[no-untyped-call]
+        assert vars(changed).get(name) is not print
+
+
+@pytest.mark.parametrize("wrap", [Called, collections.UserDict, lambda state: types.SimpleNamespace(net=state)])
+def test_no_other_network_is_taken_where_the_likelier_one_is_in_an_object_of_unknown_content(
+    tmp_path: Path, wrap: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(
+        AmbiguousNetwork, match=r"an object \(model\..*\), which cannot be read, next to the network ema"
+    ):
+        read({"model": wrap(network(5)), "ema": network()}, tmp_path)
+    found, note = read({"model": network(), "ema": wrap(network(5))}, tmp_path)
+    assert is_network(found) and "; not read: ema." in note

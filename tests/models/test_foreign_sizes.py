@@ -75,3 +75,40 @@ def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatc
     torch.save({"x": torch.zeros(8 << 20)}, tmp_path / "large.pth")
     with pytest.raises(Refused, match="memory"):
         read_foreign(tmp_path / "large.pth")
+
+
+def test_a_tensor_with_an_overlong_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    torch.save({f"{'module.' * 200_000}x": torch.zeros(3)}, path)
+    with pytest.raises(NotPlain, match="has 1,400,001 characters, more than 1,000"):
+        network(path)
+    torch.save({"x" * 1000: torch.zeros(3)}, path)
+    assert network(path).keys() == {"x" * 1000}
+
+
+@pytest.mark.usefixtures("reads_here")
+def test_a_reader_without_memory_says_so_and_looks_for_no_other_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    torch.save({"x": torch.zeros(3)}, tmp_path / "x.pth")
+    for function in ("reason", "wanted"):
+        monkeypatch.setattr(foreign, function, without_memory)
+    monkeypatch.setattr(torch, "load", without_memory)
+    with pytest.raises(Refused, match="needs more memory than a checkpoint may"):
+        read_foreign(tmp_path / "x.pth")
+
+
+def test_a_reader_that_died_of_a_lack_of_memory_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"x": torch.zeros(3)}, tmp_path / "x.pth")
+    for said, kind, why in (
+        ("Traceback:\nMemoryError\n", Refused, "needs more memory than a checkpoint may"),
+        ("Traceback:\nKeyError: 3\n", RuntimeError, "failed"),
+    ):
+        monkeypatch.setattr(
+            foreign.reader_process, "ask", lambda *_, said=said: foreign.reader_process.Answer(1, b"", said)
+        )
+        with pytest.raises(kind, match=why):
+            read_foreign(tmp_path / "x.pth")

@@ -185,6 +185,7 @@ def test_of_two_networks_under_names_that_mean_the_network_neither_is_taken() ->
             find_network({first: one, second: other})
     assert [find_network({"model": one, name: other}).chosen for name in ("ema", "epoch")] == ["model", "model"]
     assert find_network({"model": one, "epoch": 3}).chosen == ""
+    assert [find_network({**one, **more}).chosen for more in ({"ema": other}, {"epoch": 3})] == ["top level", ""]
 
 
 def test_an_error_names_the_same_tensors_in_each_run(tmp_path: Path) -> None:
@@ -198,3 +199,12 @@ def test_an_error_names_the_same_tensors_in_each_run(tmp_path: Path) -> None:
             read_foreign(tmp_path / "x.safetensors")
         lines.add(refused.value.line())
     assert len(lines) == 1
+
+
+def test_a_tensor_of_any_name_reaches_the_process_that_asked(tmp_path: Path) -> None:
+    torch.save({**autoencoder(), "__metadata__": torch.zeros(3)}, tmp_path / "x.pth")
+    with pytest.raises(Refused, match="1 unexpected: __metadata__"):
+        read_foreign(tmp_path / "x.pth")
+    torch.save({**autoencoder(), "\ud800.x": torch.zeros(3)}, tmp_path / "x.pth")
+    with pytest.raises(Refused, match="not a checkpoint of tensors"):
+        read_foreign(tmp_path / "x.pth")
