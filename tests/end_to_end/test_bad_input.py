@@ -272,7 +272,7 @@ def test_scoring_or_tuning_on_other_joints_is_refused_naming_both(shell: Shell) 
     for words in (("evaluate", "made/baseline", "other"), ("finetune", "made/baseline", "other")):
         line = shell.refused(*words, "-o", "x")
         assert "(joint 1 is nose there, joint 0 here)" in line
-        assert "--joint-mismatch match" in line
+        assert "--joint-mismatch reset" in line
 
 
 def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(shell: Shell) -> None:
