@@ -178,7 +178,7 @@ def _stray(annotation: Mapping[str, Any], category: int, photos: set[int], odd_p
         return Stray(photo, NO_CATEGORY, _said("category_id", annotation.get("category_id")))
     if _is_in(photo, photos):
         return None
-    more = f", and {odd_photo}" if type(photo) in (int, float) and odd_photo else ""
+    more = f"; {odd_photo}" if type(photo) in (int, float) and odd_photo else ""
     return Stray(photo, NOT_LISTED, _said("image_id", photo) + more)
 
 
@@ -187,9 +187,9 @@ def _said(key: str, value: Any) -> str:
 
 
 def _odd_id(value: Any) -> str:
-    """What stands in place of an id."""
+    """What stands in place of an id, in a few words."""
     kind = "a text" if isinstance(value, str) else "no whole number"
-    return f"{'a number beyond 64 bits' if type(value) is int else kind} as its id ({quoted(value)})"
+    return f"{'a number beyond 64 bits' if type(value) is int else kind} as its id"
 
 
 def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read: Callable[[Any], bool]) -> None:
@@ -199,8 +199,8 @@ def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read:
         if not is_read(entry):
             continue
         if not is_id(entry.get("id")):
-            why = f"{name}[{place}] has {_odd_id(entry.get('id'))}, wanted are whole numbers"
-            raise JsonFault(why, WHOLE_IDS)
+            odd = entry.get("id")
+            raise JsonFault(f"{name}[{place}] has {_odd_id(odd)} ({quoted(odd, 24)})", WHOLE_IDS)
         if entry["id"] in ids:
             raise JsonFault(f"{singular} id {entry['id']} is given twice")
         ids.add(entry["id"])

@@ -114,9 +114,9 @@ def test_ids_that_are_texts_are_told_as_such(tmp_path: Path, name: str):
 @pytest.mark.parametrize(
     ("photo", "told"),
     [
-        ("5", "a text as its id ('5')"),
-        (5.5, "no whole number as its id (5.5)"),
-        (2**63, "a number beyond 64 bits as its"),
+        ("5", "a text as its id"),
+        (5.5, "no whole number as its id"),
+        (2**63, "a number beyond 64 bits as its id"),
     ],
 )
 def test_photos_with_ids_that_are_no_whole_numbers_are_told_where_people_look_for_them(
@@ -124,7 +124,7 @@ def test_photos_with_ids_that_are_no_whole_numbers_are_told_where_people_look_fo
 ):
     strays = read(tmp_path, with_value(photo, "images", 0, "id")).strays.values()
     (said,) = {stray.said for stray in strays}
-    assert said.startswith(f"image_id 5, and images[0] has {told}")
+    assert said == f"image_id 5; images[0] has {told}"
 
 
 def test_ids_of_photos_that_are_texts_are_told_as_such(tmp_path: Path):
