@@ -121,7 +121,8 @@ _SENTENCES: Mapping[Caution, Callable[[StudyReport], str]] = {
         "its own report."
     ),
     Caution.MCNEMAR_BY_RUNS: lambda _: (
-        "McNemar: a person counts for the arm of which a larger share of runs found the joint."
+        "McNemar: a person counts for the arm of which a larger share of runs found the joint; of arms with "
+        "unequal numbers of runs the first ones count, as many of each."
     ),
     Caution.SEVERAL_COMPARISONS: lambda report: (
         f"Of {compared_at_once(report, added=False)} secondary comparisons, {_HOLM}"

@@ -91,7 +91,8 @@ SNAPSHOTS: dict[Caution, tuple[StudyReport, str]] = {
     ),
     Caution.MCNEMAR_BY_RUNS: (
         replace(study(TESTED), budget=None),
-        "McNemar: a person counts for the arm of which a larger share of runs found the joint.",
+        "McNemar: a person counts for the arm of which a larger share of runs found the joint; of arms with unequal "
+        "numbers of runs the first ones count, as many of each.",
     ),
     Caution.SEVERAL_COMPARISONS: (
         study(compared("pca", "none", GAIN, count=3)),
