@@ -111,6 +111,17 @@ MINIMUM = "Minimum detectable difference (80 % power), "
 SPREAD = "a spread over runs of {} points, as stated, and over photos as seen here"
 OTHERWISE: tuple[tuple[Caution, StudyReport, str], ...] = (
     (
+        Caution.POOLED_ERROR,
+        study(
+            *(
+                compared(one, "none", estimate(0, 0.1, error=SeedError(0.01, freedom, True, 1.2, 0.35)))
+                for one, freedom in (("full", 16), ("pca", 16), ("wide", 20))
+            )
+        ),
+        "The error over seeds is that of all arms (16 or 20 degrees of freedom) where a pair varies over seeds as the "
+        "other arms do (F test): full - none (F 1.20), pca - none (F 1.20), wide - none (F 1.20).",
+    ),
+    (
         Caution.OVER_PHOTOS,
         study(compared("full", "none", replace(GAIN, over_seeds=None))),
         "Seeds were not varied, or runs that tie and show no spread: the intervals are over photos alone.",
