@@ -265,14 +265,7 @@ def _detectable(
     found: Sequence[ArmComparison], runs: Mapping[str, Sequence[_Run]], photo_id: Ints, config: CompareConfig
 ) -> Detectable | None:
     """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that differ on few
-    photos, or by the same on all, which say nothing of the spread over photos.
-
-    Args:
-        found: with the primary one.
-        runs: of each arm.
-        photo_id: (N,) the photo of each person.
-        config: the stated standard deviation of the difference of two runs, and whether these are pairs.
-    """
+    photos, or by the same on all, which say nothing of the spread over photos. ``photo_id`` (N,) is of each person."""
     sd = config.sd
     one = next((one for one in found if one.primary), None)
     whole = one.groups.all if one else None

@@ -119,16 +119,11 @@ def compare_models(resampled: PairedBootstrap, pairs: Sequence[tuple[int, int]])
     compared = []
     for (first, second), one in zip(pairs, p, strict=True):
         difference = ByGroup(*(resampled.difference((first, group), (second, group)) for group in groups))
-        mine = None if one is None else next(adjusted)
-        compared.append(Comparison(_verdict(difference.all, mine), difference, one, mine, resampled.photos))
+        mine, verdict = None if one is None else next(adjusted), Verdict.of(difference.all, resampled.photos)
+        if verdict in (Verdict.BETTER, Verdict.WORSE) and mine is not None and mine >= ALPHA:
+            verdict = Verdict.NO_SIGNIFICANT_DIFFERENCE
+        compared.append(Comparison(verdict, difference, one, mine, resampled.photos))
     return tuple(compared)
-
-
-def _verdict(difference: Interval | None, p: float | None) -> Verdict:
-    verdict = Verdict.of(difference, 0 if p is None else VERDICT_PHOTOS)
-    if verdict in (Verdict.BETTER, Verdict.WORSE) and p is not None and p >= ALPHA:
-        return Verdict.NO_SIGNIFICANT_DIFFERENCE
-    return verdict
 
 
 def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibility) -> tuple[McNemar, ...]:
