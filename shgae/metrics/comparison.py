@@ -150,5 +150,4 @@ def joint_intervals(
     found = np.stack([one[kept] & labelled for one in hits], axis=1)
     asked = np.stack([labelled] * len(hits), axis=1)
     each = PairedBootstrap(found, asked, photo_id[kept], resamples=resamples, seed=seed)
-
     return [[each.share((model, joint)) for joint in range(visibility.shape[1])] for model in range(len(hits))]

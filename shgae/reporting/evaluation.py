@@ -150,8 +150,8 @@ def comparisons_table(report: EvaluationReport) -> Grid:
         numbers = [signed_points(pair.difference[group]) for group, _ in GROUPS]
         rows.append((f"{pair.second} - {pair.first}", *numbers, p_value(pair.p), p_value(pair.p_adjusted)))
     caution = "Intervals are over photos, for these very weights: other seeds would train other weights"
-    if len(report.comparisons) > 1:
-        caution += f"\nAdjusted: Holm over {counted(len(report.comparisons), 'pair')}; the intervals are 95 % each"
+    if (tested := sum(pair.p is not None for pair in report.comparisons)) > 1:
+        caution += f"\nAdjusted: Holm over {counted(tested, 'pair')}; the intervals are 95 % each"
     headings = ("difference", *(f"points {heading}" for _, heading in GROUPS), "p", "adjusted")
     return Grid("Differences of PCK", headings, tuple(rows), "\n".join([*sentences(report), caution]))
 
