@@ -299,7 +299,7 @@ def _arm(name: str, of: Sequence[scores.RunScores]) -> ArmResult:
 def _joints(people: People, runs: dict[str, list[_Run]], one: ArmComparison) -> tuple[JointTest, ...]:
     """McNemar's test of each joint, adjusted for their number, by as many runs of each arm."""
     of = runs[one.minus], runs[one.arm]
-    count = min(map(len, of))  # more runs of one would be right on a person by a larger share more often, or less
+    count = min(map(len, of))
     # (N, K) share of an arm's runs that found a joint.
     first, second = (np.mean([each.hits for each in some[:count]], axis=0) for some in of)
     return tuple(map(JointTest, people.joints, by_joint(first, second, people.cell_visibility)))

@@ -45,7 +45,7 @@ def mcnemar(first: Bools | Floats, second: Bools | Floats) -> McNemar:
 
     Args:
         first: (n,) of each person whether its only run found the joint, or the share of its runs that did, 0 to 1.
-        second: (n,) the same of the other model.
+        second: (n,) the same of the other model, of as many runs: more would be ahead more often, or less.
     """
     only_first, only_second = int((first > second).sum()), int((second > first).sum())
     equal = first == second
