@@ -20,7 +20,7 @@ from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Metric
-from shgae.metrics.statistics import FEWEST_PHOTOS, Interval, is_near_boundary
+from shgae.metrics.statistics import FEWEST_PHOTOS, VERDICT_PHOTOS, Interval, is_near_boundary
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,9 @@ class EvaluationReport:
 
     @property
     def below_floor(self) -> tuple[Row, ...]:
-        """Models of :attr:`not_above_floor` that are significantly worse than :attr:`best_floor`."""
-        return tuple(row for row in self.not_above_floor if row.above_floor and row.above_floor.high < 0)
+        """Models of :attr:`not_above_floor` significantly worse than :attr:`best_floor`; none of few photos."""
+        worse = (row for row in self.not_above_floor if row.above_floor and row.above_floor.high < 0)
+        return tuple(worse) if self.photos >= VERDICT_PHOTOS else ()
 
     @property
     def has_score_intervals(self) -> bool:

@@ -236,12 +236,11 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
     by_arm = {arm: [one.scores for one in of] for arm, of in runs.items()}
     base = primary[1]
     stars = [(arm, base) for arm in runs if arm not in (base, BASELINE)]
-    there = dict.fromkeys((*compared(by_arm, primary), *stars))
-    pairs = tuple(pair for pair in there if pair[::-1] != primary)
+    pairs = dict.fromkeys((*(pair for pair in compared(by_arm, primary) if pair[::-1] not in stars), *stars))
     photos = bench.crops.photos
     margin = config.margin / 100
     pairing: Pairing = "order" if config.paired else "none"
-    found = differences(by_arm, photos, margin=margin, primary=primary, pairs=pairs, pairing=pairing)
+    found = differences(by_arm, photos, margin=margin, primary=primary, pairs=tuple(pairs), pairing=pairing)
     found = tuple(dataclasses.replace(one, joints=_joints(bench.people, runs, one)) for one in found)
     return StudyReport(
         split=bench.split,
@@ -266,14 +265,7 @@ def _detectable(
     found: Sequence[ArmComparison], runs: Mapping[str, Sequence[_Run]], photo_id: Ints, config: CompareConfig
 ) -> Detectable | None:
     """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that differ on few
-    photos, or by the same on all, which say nothing of the spread over photos.
-
-    Args:
-        found: with the primary one.
-        runs: of each arm.
-        photo_id: (N,) the photo of each person.
-        config: the stated standard deviation of the difference of two runs, and whether these are pairs.
-    """
+    photos, or by the same on all, which say nothing of the spread over photos. ``photo_id`` (N,) is of each person."""
     sd = config.sd
     one = next((one for one in found if one.primary), None)
     whole = one.groups.all if one else None
@@ -305,7 +297,9 @@ def _arm(name: str, of: Sequence[scores.RunScores]) -> ArmResult:
 
 
 def _joints(people: People, runs: dict[str, list[_Run]], one: ArmComparison) -> tuple[JointTest, ...]:
-    """McNemar's test of each joint, adjusted for their number."""
+    """McNemar's test of each joint, adjusted for their number, by as many runs of each arm."""
+    of = runs[one.minus], runs[one.arm]
+    count = min(map(len, of))
     # (N, K) share of an arm's runs that found a joint.
-    first, second = (np.mean([each.hits for each in runs[arm]], axis=0) for arm in (one.minus, one.arm))
+    first, second = (np.mean([each.hits for each in some[:count]], axis=0) for some in of)
     return tuple(map(JointTest, people.joints, by_joint(first, second, people.cell_visibility)))

@@ -115,15 +115,15 @@ class PairedBootstrap:
         """A share of people (denominators 0 or 1), or of their joints, with its interval in [0, 1]; None from too few
         photos.
 
-        Near 0 and 100 % it is a :func:`~shgae.metrics.statistics.score_interval`. At 0 and 100 % resamples do
-        not vary, and the people of a photo might be copies of each other: the interval counts photos.
+        Near 0 and 100 % it is a :func:`~shgae.metrics.statistics.score_interval`, and where it is the same on every
+        photo: resamples do not vary then, and the people of a photo might be copies of each other, so it counts photos.
         """
         found = self.combined(lambda one: one, quantity)
         if found is None:
             return None
         one, error = found.interval(), found.standard_error
         photos = max(found.evenness * found.photos, FEWEST_PHOTOS)
-        if not is_near_boundary(found.value, photos):
+        if error > ROUNDING and not is_near_boundary(found.value, photos):
             return Interval(one.value, max(one.low, 0.0), min(one.high, 1.0), one.standard_error)
         size = photos
         if error > ROUNDING:

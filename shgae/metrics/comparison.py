@@ -45,7 +45,7 @@ def mcnemar(first: Bools | Floats, second: Bools | Floats) -> McNemar:
 
     Args:
         first: (n,) of each person whether its only run found the joint, or the share of its runs that did, 0 to 1.
-        second: (n,) the same of the other model.
+        second: (n,) the same of the other model, of as many runs: more would be ahead more often, or less.
     """
     only_first, only_second = int((first > second).sum()), int((second > first).sum())
     equal = first == second
@@ -119,16 +119,11 @@ def compare_models(resampled: PairedBootstrap, pairs: Sequence[tuple[int, int]])
     compared = []
     for (first, second), one in zip(pairs, p, strict=True):
         difference = ByGroup(*(resampled.difference((first, group), (second, group)) for group in groups))
-        mine = None if one is None else next(adjusted)
-        compared.append(Comparison(_verdict(difference.all, mine), difference, one, mine, resampled.photos))
+        mine, verdict = None if one is None else next(adjusted), Verdict.of(difference.all, resampled.photos)
+        if verdict in (Verdict.BETTER, Verdict.WORSE) and mine is not None and mine >= ALPHA:
+            verdict = Verdict.NO_SIGNIFICANT_DIFFERENCE
+        compared.append(Comparison(verdict, difference, one, mine, resampled.photos))
     return tuple(compared)
-
-
-def _verdict(difference: Interval | None, p: float | None) -> Verdict:
-    verdict = Verdict.of(difference, 0 if p is None else VERDICT_PHOTOS)
-    if verdict in (Verdict.BETTER, Verdict.WORSE) and p is not None and p >= ALPHA:
-        return Verdict.NO_SIGNIFICANT_DIFFERENCE
-    return verdict
 
 
 def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibility) -> tuple[McNemar, ...]:
@@ -155,5 +150,4 @@ def joint_intervals(
     found = np.stack([one[kept] & labelled for one in hits], axis=1)
     asked = np.stack([labelled] * len(hits), axis=1)
     each = PairedBootstrap(found, asked, photo_id[kept], resamples=resamples, seed=seed)
-
     return [[each.share((model, joint)) for joint in range(visibility.shape[1])] for model in range(len(hits))]

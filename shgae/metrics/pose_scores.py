@@ -35,8 +35,8 @@ from shgae.skeleton import COCO_PERSON, Skeleton
 BOX_RADII = (0.05, 0.1, 0.2)
 TORSO_RADIUS = 0.2
 PERCENTILES = (50, 75, 90, 95, 99)
-JOINTS_NOT_FOUND = "joints not found"
-"""The key of :attr:`~shgae.metrics.people.Metric.left_out` of errors in pixels."""
+PEOPLE_NOT_FOUND, JOINTS_NOT_FOUND = "people not found", "joints not found"
+"""Keys of :attr:`~shgae.metrics.people.Metric.left_out` of errors in pixels."""
 _TORSO_ENDS = ("left_shoulder", "right_hip", "right_shoulder", "left_hip")
 _LABELLED = "labelled joints (v = 1, 2)"
 _IN_CROP = "labelled joints (v = 1, 2) inside the crop"
@@ -225,7 +225,7 @@ def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     has_any = masks.all.any(1)
     counted, lost = int(has_any.sum()), int((people.masks.all & ~found)[has_any].sum())
     missed = people.with_joints - counted
-    left_out = {"people not found": missed} if missed or points.found is not None else {}
+    left_out = {PEOPLE_NOT_FOUND: missed} if missed or points.found is not None else {}
     left_out |= {JOINTS_NOT_FOUND: lost} if lost else {}
     for unit, words, lengths in (("px", "photo pixels", distance), ("box", "longer sides of the box", relative)):
         values = masks.map(partial(_percentiles, lengths))

@@ -10,7 +10,7 @@ from shgae.evaluation.official import NAMES
 from shgae.evaluation.report import EvaluationReport, Pair, Row
 from shgae.evaluation.trainings import Control
 from shgae.metrics.comparison import McNemar
-from shgae.metrics.pose_scores import BOX_AREA, JOINTS_NOT_FOUND, NO_REGIONS
+from shgae.metrics.pose_scores import BOX_AREA, JOINTS_NOT_FOUND, NO_REGIONS, PEOPLE_NOT_FOUND
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
@@ -150,8 +150,8 @@ def comparisons_table(report: EvaluationReport) -> Grid:
         numbers = [signed_points(pair.difference[group]) for group, _ in GROUPS]
         rows.append((f"{pair.second} - {pair.first}", *numbers, p_value(pair.p), p_value(pair.p_adjusted)))
     caution = "Intervals are over photos, for these very weights: other seeds would train other weights"
-    if len(report.comparisons) > 1:
-        caution += f"\nAdjusted: Holm over {counted(len(report.comparisons), 'pair')}; the intervals are 95 % each"
+    if (tested := sum(pair.p is not None for pair in report.comparisons)) > 1:
+        caution += f"\nAdjusted: Holm over {counted(tested, 'pair')}; the intervals are 95 % each"
     headings = ("difference", *(f"points {heading}" for _, heading in GROUPS), "p", "adjusted")
     return Grid("Differences of PCK", headings, tuple(rows), "\n".join([*sentences(report), caution]))
 
@@ -174,7 +174,9 @@ def sentence(pair: Pair, count: int = 1) -> str:
         found=found,
         first=pair.first,
         second=pair.second,
-        adjusted=f" (one of {count} pairs, adjusted p {p_value(pair.p_adjusted)})" if count > 1 and pair.p else "",
+        adjusted=f" (one of {count} pairs, adjusted p {p_value(pair.p_adjusted)})"
+        if count > 1 and pair.p is not None
+        else "",
         photos=counted(pair.photos, "photo"),
         least=VERDICT_PHOTOS,
     ) + control(pair)
@@ -211,9 +213,10 @@ def dialects_table(report: EvaluationReport) -> Grid:
     if missing:
         notes.append(f"Torso: people left out for want of a labelled shoulder and opposite hip: {missing:,}")
     left_out = [table["error_px/p50"].left_out if "error_px/p50" in table else {} for table in tables]
-    counts = [(row.name, of.get(JOINTS_NOT_FOUND, 0)) for row, of in zip(columns, left_out, strict=True)]
-    if lost := [f"{name} {count:,}" for name, count in counts if count]:
-        notes.append(f"Errors leave out labelled joints that were not found, PCK and OKS miss them: {few(lost)}")
+    for key, what in ((PEOPLE_NOT_FOUND, "people"), (JOINTS_NOT_FOUND, "labelled joints")):
+        counts = [(row.name, of.get(key, 0)) for row, of in zip(columns, left_out, strict=True)]
+        if lost := [f"{name} {count:,}" for name, count in counts if count]:
+            notes.append(f"Errors leave out {what} that were not found, PCK and OKS miss them: {few(lost)}")
     if areas:
         notes.append(f"AUC, mean over joints: {AUC_IS}")
     notes.append("Box and torso: mean over joints; the other averagings, v = 1, v = 2 and joints are in --json")
@@ -255,12 +258,13 @@ def bins_table(report: EvaluationReport) -> Grid:
 
 def mcnemar_grid(first: str, second: str, joints: Mapping[str, McNemar]) -> Grid:
     """Of each joint, on how many people two models differ."""
-    rows = []
+    rows, tested = [], 0
     for joint, found in joints.items():
         counts = (found.both, found.only_first, found.only_second, found.neither)
         rows.append((joint, *(f"{count:,}" for count in counts), p_value(found.p), p_value(found.p_adjusted)))
+        tested += any(counts)
     headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p", "adjusted")
-    by_chance = f"Adjusted: Holm over {counted(len(rows), 'joint')}, of which one in twenty has p < 0.05 by chance"
+    by_chance = f"Adjusted: Holm over {counted(tested, 'joint')}, of which one in twenty has p < 0.05 by chance"
     by_chance += "\nPeople are taken for independent: with several of one photo p is too small"
     title = f"People with the joint found: {first}, {second} (McNemar)"
     return Grid(title, headings, tuple(rows), by_chance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 from matplotlib.figure import Figure
 
@@ -136,7 +137,7 @@ def conclusion(report: StudyReport) -> str:
     first, second = _named(report, one.minus), _named(report, one.arm)
     scored = f"{second} scored {tenths(abs(100 * found.value))} points of PCK {more} than {first}"
     over = "photos and seeds" if found.over_seeds else "photos"
-    margin = stated(one.margin or 0.0)
+    margin, equivalence = stated(one.margin or 0.0), span(found.equivalence, partial(_against, one.margin or 0.0))
     return _CONCLUSIONS[report.verdict].format(
         scored=scored,
         arm=one.arm,
@@ -144,10 +145,10 @@ def conclusion(report: StudyReport) -> str:
         where=f"on {counted_people(report.persons)} and {_seeds(report, one)}",
         interval=f"the {_confidence(one)} % CI over {over}, {span(found, points)},",
         narrower=_confidence(one, sides=2),
-        equivalence=span(found.equivalence, points),
+        equivalence=equivalence,
         margin=margin,
         within=f"; a difference of the margin, {margin} points, is ruled out by the {_confidence(one, sides=2)} % CI, "
-        f"{span(found.equivalence, points)}"
+        f"{equivalence}"
         if one.within_margin
         else "",
         allowed=f"the {_confidence(one)} % CI allows a gain of up to {tenths(100 * found.largest_gain)} points and a "
@@ -155,6 +156,12 @@ def conclusion(report: StudyReport) -> str:
         but=_UNPROVEN if is_pretraining_unproven(report) else "",
         varied="" if found.over_seeds else f"; {_unvaried(found)}, so the effect of another seed is unknown",
     )
+
+
+def _against(margin: float, end: float) -> str:
+    """An end of an interval in points, with as many digits as show on which side of the margin it is."""
+    said = (points(end), *(f"{100 * end:+.{digits}f}" for digits in range(2, 9)))
+    return next((text for text in said if (abs(float(text)) < 100 * margin) == (abs(end) < margin)), said[-1])
 
 
 def _unvaried(found: Estimate) -> str:

@@ -57,9 +57,9 @@ def _minimum_detectable(report: StudyReport) -> str:
 
 def _pooled_error(report: StudyReport) -> str:
     found = with_seed_error(report, pooled=True, checked=True)
-    freedom = max(error.freedom for _, error in found)
+    freedoms = sorted({error.freedom for _, error in found})  # pairs without an added arm have fewer
     return (
-        f"The error over seeds is that of all arms ({counted(freedom, 'degree')} of freedom) where a pair "
+        f"The error over seeds is that of all arms ({' or '.join(map(str, freedoms))} degrees of freedom) where a pair "
         f"varies over seeds as the other arms do (F test): {_with_ratios(found)}."
     )
 
@@ -121,7 +121,8 @@ _SENTENCES: Mapping[Caution, Callable[[StudyReport], str]] = {
         "its own report."
     ),
     Caution.MCNEMAR_BY_RUNS: lambda _: (
-        "McNemar: a person counts for the arm of which a larger share of runs found the joint."
+        "McNemar: a person counts for the arm of which a larger share of runs found the joint; of arms with "
+        "unequal numbers of runs the first ones count, as many of each."
     ),
     Caution.SEVERAL_COMPARISONS: lambda report: (
         f"Of {compared_at_once(report, added=False)} secondary comparisons, {_HOLM}"

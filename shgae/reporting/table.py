@@ -143,9 +143,9 @@ def number(value: float | None) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Three digits, or as many as show on which side of 0.05 it is; a dash for None."""
-    if p is None:
-        return "-"
+    """Three digits, or as many as show on which side of 0.05 it is; a dash for None. None is 0, some are rounded so."""
+    if not p:
+        return "-" if p is None else "<1e-300"
     said = (f"{p:.{digits}g}" for digits in range(3, 18))
     return next(text for text in said if (float(text) < ALPHA) == (p < ALPHA))
 

@@ -92,6 +92,16 @@ def test_errors_in_pixels_leave_it_out_and_count_it(
     assert f"not found, PCK and OKS miss them: some {(labelled & ~kept).sum()}" in dialects_table(report).caption
 
 
+def test_people_of_whom_nothing_was_found_are_left_out_of_errors_and_told(
+    tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
+) -> None:
+    file = written(tmp_path / "some.json", [*without(entries[:2], share=1), *entries[2:]])
+    report = evaluate.run([file], tiny_data, None, EvaluateConfig(resamples=100), HOW).report
+    assert (
+        "Errors leave out people that were not found, PCK and OKS miss them: some 2" in dialects_table(report).caption
+    )
+
+
 def test_it_is_still_not_found_in_the_file_that_evaluate_writes(
     tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]
 ) -> None:

@@ -55,12 +55,13 @@ def test_a_model_has_to_be_significantly_better_than_the_best_guess_without_the_
         scored("of one photo, equal", {"nose": 0.2}, pck=0.2),
         scored("nobody labelled", {"nose": None}, pck=None),
     ]
-    report = replace(evaluation(*models), floors=(worse, guess))
+    report = replace(evaluation(*models, photos=10), floors=(worse, guess))
     assert report.best_floor is guess
     assert [row.name for row in report.not_above_floor] == ["unclear", "of one photo, equal", "nobody labelled"]
     assert report.below_floor == ()
     below = replace(models[0], above_floor=interval(-0.15, -0.05))
     assert replace(report, models=(below, *models[1:])).below_floor == (below,)
+    assert replace(report, models=(below, *models[1:]), photos=9).below_floor == ()
     assert replace(report, floors=(worse,)).not_above_floor == ()
     assert replace(report, floors=()).best_floor is None
 

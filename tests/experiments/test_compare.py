@@ -262,6 +262,19 @@ def test_a_joint_is_tested_on_the_people_of_whom_more_runs_found_it(
         assert test.p_adjusted >= test.p
 
 
+def test_more_runs_of_one_arm_do_not_find_joints_better(tmp_path: Path, tiny_data: Path, crops: Crops) -> None:
+    few, many = drawn(tmp_path, crops, "without", 0.3, 1, 1), drawn(tmp_path, crops, "mine", 0.3, 3, 2)
+    (uneven,) = compared(tmp_path, tiny_data, [few, many]).differences
+    (even,) = compared(tmp_path, tiny_data, [few, GivenArm("mine", many.files[:1])]).differences
+    assert uneven.joints == even.joints
+
+
+def test_no_two_arms_are_compared_twice(tmp_path: Path, tiny_data: Path, crops: Crops) -> None:
+    arms = [drawn(tmp_path, crops, name, 0.5, 1, seed) for seed, name in enumerate(("full", "none", "random"))]
+    found = [(one.arm, one.minus) for one in compared(tmp_path, tiny_data, arms).differences]
+    assert found == [("none", "full"), ("random", "none"), ("random", "full")]
+
+
 def test_every_other_arm_is_compared_with_the_baseline_and_one_has_the_verdict(
     tmp_path: Path, tiny_data: Path, crops: Crops
 ) -> None:

@@ -174,12 +174,14 @@ def test_a_share_near_a_boundary_has_a_score_interval_that_holds_it() -> None:
     assert held >= 370 and by_percentile < 340
 
 
-def test_a_share_of_all_people_has_a_lower_end_below_one() -> None:
-    ones = np.ones((60, 1))
-    found = PairedBootstrap(ones, ones, np.arange(60) // 2, resamples=50).share((0,))
-    z = 2.045230  # t(0.975, 29)
-    assert found is not None and (found.value, found.high) == (1, 1)
-    assert found.low == pytest.approx(30 / (30 + z**2), rel=1e-5)  # Wilson: n / (n + z^2), of n photos
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_same_share_on_every_photo_is_no_certainty(share: float) -> None:
+    found = PairedBootstrap(np.full((60, 1), share), np.ones((60, 1)), np.arange(60) // 2, resamples=50).share((0,))
+    n, z = 30, 2.045230  # photos, and t(0.975, 29); by Wilson's formula
+    half = z * np.sqrt(share * (1 - share) * n + z**2 / 4) / (n + z**2)
+    assert found is not None and found.value == share
+    assert (found.low + found.high) / 2 == pytest.approx((share * n + z**2 / 2) / (n + z**2), rel=1e-5)
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=1e-5)
 
 
 def test_people_of_one_photo_are_no_more_witnesses_of_a_share_of_all_than_the_photo_is() -> None:

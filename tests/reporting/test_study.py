@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from shgae.evaluation.study_differences import Estimate
+from shgae.evaluation.study_differences import Estimate, JointTest, Range
 from shgae.evaluation.study_report import STUDY, StudyCosts, StudyReport
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.statistics import Verdict
 from shgae.recipe_parts import PRESETS
 from shgae.reporting.study import budget_line, conclusion, costs_table, tables
@@ -215,3 +216,16 @@ def test_the_budget_is_told_in_one_line() -> None:
     augmented = replace(budget, config={**budget.config, "augment": "newell", **PRESETS["newell"], "rotation": 10.0})
     assert budget_line(budget) == line
     assert budget_line(augmented) == line.replace("fp32, ", "fp32, augmentation newell, rotation 10, ")
+
+
+def test_a_joint_that_nobody_has_is_not_one_of_the_tested_ones() -> None:
+    joints = (JointTest("nose", McNemar(1, 2, 0, 0, 0.5, 0.5)), JointTest("tail", McNemar(0, 0, 0, 0, 1.0, 1.0)))
+    *_, tested = tables(study(replace(compared("full", "none", estimate(0.0, 0.1)), joints=joints)))
+    assert len(tested.rows) == 2
+    assert tested.caption.startswith("Adjusted: Holm over 1 joint,")
+
+
+def test_an_interval_inside_the_margin_is_not_rounded_up_to_it() -> None:
+    inside = replace(estimate(-0.011, 0.005), equivalence=Range(-0.00967, 0.00304))
+    said = conclusion(study(replace(compared("full", "none", inside), verdict=Verdict.EQUIVALENT, within_margin=True)))
+    assert "the 90 % CI, -0.97 to +0.3, lies inside the margin" in said

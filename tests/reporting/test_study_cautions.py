@@ -91,7 +91,8 @@ SNAPSHOTS: dict[Caution, tuple[StudyReport, str]] = {
     ),
     Caution.MCNEMAR_BY_RUNS: (
         replace(study(TESTED), budget=None),
-        "McNemar: a person counts for the arm of which a larger share of runs found the joint.",
+        "McNemar: a person counts for the arm of which a larger share of runs found the joint; of arms with unequal "
+        "numbers of runs the first ones count, as many of each.",
     ),
     Caution.SEVERAL_COMPARISONS: (
         study(compared("pca", "none", GAIN, count=3)),
@@ -109,6 +110,17 @@ SNAPSHOTS: dict[Caution, tuple[StudyReport, str]] = {
 MINIMUM = "Minimum detectable difference (80 % power), "
 SPREAD = "a spread over runs of {} points, as stated, and over photos as seen here"
 OTHERWISE: tuple[tuple[Caution, StudyReport, str], ...] = (
+    (
+        Caution.POOLED_ERROR,
+        study(
+            *(
+                compared(one, "none", estimate(0, 0.1, error=SeedError(0.01, freedom, True, 1.2, 0.35)))
+                for one, freedom in (("full", 16), ("pca", 16), ("wide", 20))
+            )
+        ),
+        "The error over seeds is that of all arms (16 or 20 degrees of freedom) where a pair varies over seeds as the "
+        "other arms do (F test): full - none (F 1.20), pca - none (F 1.20), wide - none (F 1.20).",
+    ),
     (
         Caution.OVER_PHOTOS,
         study(compared("full", "none", replace(GAIN, over_seeds=None))),

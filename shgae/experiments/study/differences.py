@@ -284,9 +284,8 @@ def _verdicts(
     said = []
     for place, one in enumerate(found):
         if one is None or place not in tests:
-            said.append(
-                _Said(Verdict.IDENTICAL if one and one.is_nothing else Verdict.TOO_FEW_PHOTOS, False, None, None, 1)
-            )
+            verdict = Verdict.IDENTICAL if one and one.is_nothing else Verdict.TOO_FEW_PHOTOS
+            said.append(_Said(verdict, False, None, None, 1))
             continue
         p, p_margin = adjusted[place]
         verdict = _verdict(one, p < alpha, p_margin < alpha, without_level if not alpha else None)
