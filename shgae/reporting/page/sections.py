@@ -51,8 +51,10 @@ _CAPTIONS = {
     "rate": "PCK and FVU over the number of principal components",
     "spectrum": "Variance over principal components",
     "joints": "Joints found, by model",
+    "radii": "Joints found over the radius within which they count, by model",
     "errors": "Kinds of errors, by model",
     "differences": "Differences between arms with their intervals",
+    "code-sizes": "PCK against the size of the code",
 }
 """By the beginning of a figure's name."""
 
@@ -231,7 +233,7 @@ def _drawn(one: Given, stem: str, alt: str, caption: str) -> tuple[Block, ...]:
 
 def _predictions(one: Given) -> tuple[Block, ...]:
     alt = "Up to 16 photos with the predicted joints drawn on them"
-    return _picture(one, SHEET, alt, "The first photos with their predicted joints.")
+    return _picture(one, SHEET, alt, "Photos with their predicted joints, spread evenly over all.")
 
 
 def _picture(one: Given, name: str, alt: str, caption: str) -> tuple[Block, ...]:
