@@ -31,7 +31,8 @@ def error_bars(report: EvaluationReport, title: str, note: str = "") -> Figure:
     heading = "\n".join(legible(line, int(_LETTERS_PER_INCH * width)) for line in (title, note) if line)
     above = [textwrap.fill(legible(name), _MOST_NAME) for name, _ in models]
     with style():
-        figure = new_figure(width, 1.2 + _ROW * (1 + len(joints)) + 0.13 * max(one.count("\n") for one in above))
+        lines = heading.count("\n") + max(one.count("\n") for one in above)
+        figure = new_figure(width, 1.2 + _ROW * (1 + len(joints)) + 0.16 * lines)
         panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
         for axes, name, (_, errors) in zip(panels, above, models, strict=True):
             _stack(axes, [errors.all, *(errors.joints[joint] for joint in joints)])

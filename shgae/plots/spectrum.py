@@ -46,9 +46,8 @@ def spectrum_figure(bottleneck: Spectrum, code: Spectrum | None) -> Figure:
             axes.set_xlabel("principal component")
             # Above the picture: on it the labels of rings would run into curves.
             axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
-        if any(
-            max(one.shares, default=0) > 0 for one in spectra.values()
-        ):  # nothing that does not vary has a logarithm
+        # Nothing that does not vary has a logarithm.
+        if any(max(one.shares, default=0) > 0 for one in spectra.values()):
             left.set_yscale("log")
             plain_powers(left.yaxis)
         left.set(ylabel="% of the variance, each")

@@ -61,10 +61,6 @@ def curve_tables(report: EvaluationReport) -> list[Grid]:
             if place and place % _CURVE_STEP == 0
         ]
         rows.append(("AUC", *(percent(curve.auc) for curve in curves)))
-        caption = f"AUC: {AUC_IS}"
-        grids.append(
-            Grid(
-                f"{name}, % over radii {averaging}", ("radius", *(row.name for row in columns)), tuple(rows), caption, 1
-            )
-        )
+        title, headings = f"{name}, % over radii {averaging}", ("radius", *(row.name for row in columns))
+        grids.append(Grid(title, headings, tuple(rows), f"AUC: {AUC_IS}", 1))
     return grids

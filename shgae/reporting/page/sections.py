@@ -133,17 +133,14 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
     said = evaluation.sentences(report)
     figures = evaluation_figures(report, one.looks)
     curves = " and ".join(panel.title for panel in radius_panels(report))
-    shown = {
-        "joints": (
-            f"Bars: the share of each joint that {', '.join(row.name for row in report.models)} find",
-            "Joints found",
-        ),
-        "errors": (f"Stacked bars: of each joint the shares of {', '.join(KINDS)}", "Kinds of errors"),
-        "radii": (f"Curves: {curves}", "Joints found over the radius within which they count"),
+    alts = {
+        "joints": f"Bars: the share of each joint that {', '.join(row.name for row in report.models)} find",
+        "errors": f"Stacked bars: of each joint the shares of {', '.join(KINDS)}",
+        "radii": f"Curves: {curves}",
     }
     drawn = [
-        Figure((of_figure(figures[name](), f"{alt}; the numbers stand in the tables below"),), f"{caption}, by model.")
-        for name, (alt, caption) in shown.items()
+        Figure((of_figure(figures[name](), f"{alt}; the numbers stand in the tables below"),), _caption(name))
+        for name, alt in alts.items()
         if name in figures
     ]
     return (
