@@ -54,7 +54,7 @@ def _bars(axes: Axes, report: EvaluationReport, number: int, look: int) -> None:
         heights, shares, _ = zip(*bars, strict=True)
         axes.barh(
             heights, [100 * share for share in shares], 0.9 * thick,
-            color=COLOURS[look % len(COLOURS)], hatch=HATCHES[look % len(HATCHES)],
+            color=COLOURS[look % len(COLOURS)], hatch=HATCHES[(look + look // len(COLOURS)) % len(HATCHES)],
             edgecolor="white", linewidth=0, label=label_of(model.name),
         )  # fmt: skip
     for y, _, interval in bars:

@@ -14,6 +14,9 @@ from shgae.plots.poses import HIDDEN, SIDES, View, draw_person
 from shgae.plots.style import COLOURS, DASHES, new_figure, style
 from shgae.skeleton import Skeleton
 
+_NARROWEST = 7.5
+"""Inches that the title of a mosaic takes."""
+
 
 def silhouette_figure(spaces: Sequence[Clusters]) -> Figure:
     """Draws the mean silhouette over K, the highest one marked, with Kaufman and Rousseeuw's borders and what clouds of
@@ -41,7 +44,7 @@ def silhouette_figure(spaces: Sequence[Clusters]) -> Figure:
         axes.set(xlabel="clusters K", ylabel="mean silhouette")
         figure.legend(loc="outside upper center", fontsize=8)
         axes.set_ylim(min(heights) - 0.02, max(0.55, *heights) + 0.05)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
 
@@ -50,7 +53,7 @@ def mosaic_figure(groups: Sequence[tuple[str, Sequence[View]]], skeleton: Skelet
     first) with their labels."""
     columns = 1 + max(len(members) for _, members in groups)
     with style():
-        figure = new_figure(1.05 * columns + 0.9, 1.12 * len(groups) + 0.75)
+        figure = new_figure(max(1.05 * columns + 0.9, _NARROWEST), 1.12 * len(groups) + 0.75)
         panels: Any = figure.subplots(len(groups), columns, squeeze=False)
         for line, (name, members) in zip(panels, groups, strict=True):
             for axes in line:

@@ -45,7 +45,7 @@ def code_units_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: 
     """Draws up to a page of units."""
     people = max((len(one.top) for one in portraits), default=0)
     most = max((float(np.nanmax(np.abs(one.lost), initial=0.0)) for one in portraits), default=0.0) or 0.01
-    widths = [1.1, 1, 1, 1, *([1] * people), 2.2]
+    widths = [1.1, 1, 1, 1, *([1] * people), max(2.2, 0.09 * len(skeleton))]
     with style():
         figure = new_figure(1.05 * sum(widths) + 0.6, 1.12 * len(portraits) + 0.95)
         panels: Any = figure.subplots(len(portraits), len(widths), squeeze=False, width_ratios=widths)

@@ -98,6 +98,8 @@ def study_curves(runs: Runs, first: int | None, looks: Looks | None = None) -> F
             title = "all epochs" if begin == 1 else f"from epoch {begin} on"
             panels[0][column].set(title=title, ylabel="loss (mean squared error)")
             panels[1][column].set(xlabel="epoch", ylabel=score.label)
+            if score.rises and panels[1][column].get_ylim()[1] < 1:  # nothing found, and not a thousandth of it either
+                panels[1][column].set_ylim(0, 1)
         for axes in panels.ravel():
             _whole_epochs(axes)
         keys = [
@@ -122,7 +124,7 @@ def learning_rates(runs: Runs, looks: Looks | None = None) -> Figure:
         lines = [[(row["epoch"], row["lr"]) for row in rows] for rows in runs.values()]
         for place, (name, line) in enumerate(zip(runs, lines, strict=True)):
             # Runs that are compared often have equal ones: what lies below shows at the rim.
-            rim = lines[place + 1 :].count(line)
+            rim = lines[place + 1 :].count(line) * min(1.0, 4 / len(runs))
             look = _look(numbers[name], len(line)) | {"lw": 1.4 + 1.6 * rim, "ms": 3.5 + 2.2 * rim}
             axes.plot(*zip(*line, strict=True), **look)
         axes.set(title="learning rate", xlabel="epoch", ylabel="learning rate at the end of the epoch", yscale="log")

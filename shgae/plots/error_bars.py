@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ _PANEL, _NAMES, _ROW, _NARROWEST = 1.7, 1.6, 0.2, 6.5
 """Inches: a panel's width, that of the names of joints, a bar's height, and a figure's width at least."""
 _GOOD = "#D9D9D9"
 _ALL = "all joints"
-_MOST_NAME, _MOST_TITLE = 24, 110
+_MOST_NAME, _LETTERS_PER_INCH = 24, 14
 
 
 def error_bars(report: EvaluationReport, title: str, note: str = "") -> Figure:
@@ -27,13 +28,15 @@ def error_bars(report: EvaluationReport, title: str, note: str = "") -> Figure:
     models = [(row.name, row.errors) for row in report.models if row.errors and row.errors.all.labels]
     joints = [joint for joint in report.joints if models[0][1].joints[joint].labels]
     width = max(_NAMES + _PANEL * len(models), _NARROWEST)
-    heading = "\n".join(legible(line, _MOST_TITLE) for line in (title, note) if line)
+    heading = "\n".join(legible(line, int(_LETTERS_PER_INCH * width)) for line in (title, note) if line)
+    above = [textwrap.fill(legible(name), _MOST_NAME) for name, _ in models]
     with style():
-        figure = new_figure(width, 1.2 + _ROW * (1 + len(joints)))
+        lines = heading.count("\n") + max(one.count("\n") for one in above)
+        figure = new_figure(width, 1.2 + _ROW * (1 + len(joints)) + 0.16 * lines)
         panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
-        for axes, (name, errors) in zip(panels, models, strict=True):
+        for axes, name, (_, errors) in zip(panels, above, models, strict=True):
             _stack(axes, [errors.all, *(errors.joints[joint] for joint in joints)])
-            axes.set_title(legible(name, _MOST_NAME), fontsize=8)
+            axes.set_title(name, fontsize=8)
             axes.set_xlabel("% of labelled joints", fontsize=8)  # supxlabel would lie on the command at the foot
             axes.set(xlim=(0, 100), ylim=(len(joints) + 0.5, -0.6))
             axes.grid(visible=False, axis="y")

@@ -21,7 +21,7 @@ LONGEST_NAME = 60
 """Characters of a name in a legend or a title."""
 _SHORTEST = 9
 """From here on a name that is too long loses its end, not its middle."""
-_POWER = re.compile(r"\$\\mathdefault\{(-?)(?:(\d+)\\times)?10\^\{(-?\d+)\}\}\$")
+_POWER = re.compile(r"\$\\mathdefault\{(-?)(?:([\d.]+)\\times)?10\^\{(-?\d+)\}\}\$")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "\N{SUPERSCRIPT MINUS}⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -75,8 +75,8 @@ def _fitted(text: str, most: int, font: str) -> str:
 
 
 def _length(text: str) -> int:
-    """In letters of usual width: those of ``<U+65E5>`` are wider."""
-    return len(text) + text.count("<U+")
+    """In letters of usual width: ``<U+65E5>`` is as wide as eleven."""
+    return len(text) + 3 * text.count("<U+")
 
 
 def _replaced(text: str, font: str) -> str:

@@ -65,7 +65,7 @@ def draw_person(axes: Axes, view: View, skeleton: Skeleton, **how: Any) -> None:
     """Draws joints and limbs on a picture; ``how`` are further arguments of ``imshow``."""
     xy, visibility = view.xy, view.visibility
     axes.imshow(view.picture, **how)
-    axes.set(xticks=[], yticks=[])
+    axes.set(xticks=[], yticks=[], autoscale_on=False)  # joints may lie beyond the picture
     axes.grid(visible=False)
     sides = side_colours(skeleton)
     # A JSON may repeat a limb thousands of times.

@@ -29,7 +29,7 @@ _LINE, _LETTER, _BOLD_LETTER = 0.19, 0.061, 0.083
 """Inches of the table's font, and of the heading's."""
 _DIMMED = 0.45
 _COLUMN_SPACE = 3
-_ALL, _MOST_TITLE = 1000, 40
+_ALL, _MOST_TITLE = 1000, 30
 """Characters of a text that fits anyhow, and above a picture."""
 
 
@@ -124,7 +124,6 @@ def _draw(figure: Figure, view: View, skeleton: Skeleton, left: float, top: floa
     # Pixel 0 of a crop reaches from 0 to 1.
     draw_person(axes, replace(view, picture=view.picture.clip(0, 1)), skeleton, extent=(0, columns, rows, 0))
     axes.spines[:].set_visible(False)
-    axes.set(xlim=(0, columns), ylim=(rows, 0))
     axes.set_title(legible(view.title, _MOST_TITLE), fontsize=7, loc="left", pad=3)
 
 

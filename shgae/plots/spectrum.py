@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.plots.lettering import plain_powers
 from shgae.plots.style import COLOURS, DASHES, new_figure, style
+from shgae.wording import counted
 
 _ROUNDING = 1e-6
 """Per cent of the variance."""
@@ -31,7 +32,7 @@ def spectrum_figure(bottleneck: Spectrum, code: Spectrum | None) -> Figure:
             ring: dict[str, Any] = {"color": COLOURS[i], "marker": "o", "mfc": "none", "ms": 8, "ls": "none"}
             # The line ends where nothing but rounding is left, as of units that never vary.
             heights = [share if share > _ROUNDING else math.nan for share in shares]
-            left.plot(x, heights, label=f"{name} ({one.dimension:,} dimensions)", **how)
+            left.plot(x, heights, label=f"{name} ({counted(one.dimension, 'dimension')})", **how)
             right.plot(x, held, label=name, **how)
             for axes, line, k, said in (
                 (left, shares, one.above_chance, f"{one.above_chance:,} above chance"),
@@ -45,9 +46,8 @@ def spectrum_figure(bottleneck: Spectrum, code: Spectrum | None) -> Figure:
             axes.set_xlabel("principal component")
             # Above the picture: on it the labels of rings would run into curves.
             axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
-        if any(
-            max(one.shares, default=0) > 0 for one in spectra.values()
-        ):  # nothing that does not vary has a logarithm
+        # Nothing that does not vary has a logarithm.
+        if any(max(one.shares, default=0) > 0 for one in spectra.values()):
             left.set_yscale("log")
             plain_powers(left.yaxis)
         left.set(ylabel="% of the variance, each")

@@ -124,6 +124,6 @@ def _sign(figure: Figure, command: str) -> None:
         return
     room = int(figure.get_figwidth() * _LETTERS_PER_INCH)
     figure.text(
-        *(0.995, 0.005, legible(command, room, family=MONOSPACE)),
+        *(0.995, 0.03 / figure.get_figheight(), legible(command, room, family=MONOSPACE)),
         ha="right", va="bottom", fontsize=6, color="#666666", family=MONOSPACE, gid=_FOOT,
     )  # fmt: skip

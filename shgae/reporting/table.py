@@ -22,6 +22,8 @@ GROUPS: tuple[tuple[Group, str], ...] = (("all", "all"), ("v1", "hidden (v=1)"),
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$]|&(?=#?\w+;))")
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
+    **{character: f"{{{character}}}" for character in "[*"},  # where a row begins, an option of the row before
+    "|": r"\textbar{}",
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",

@@ -1,18 +1,4 @@
-"""``shgae plot``: artefacts of any kind -> their figures, as PNG, SVG and PDF.
-
-::
-
-    FIGURES/                each as .png, .svg and .pdf
-      curves-pck            losses and PCK of all networks, over epochs; curves-fvu for autoencoders
-      learning-rate         of all trainings
-      rate-NAME             PCK over the numbers that pass the bottleneck
-      spectrum-NAME         how the variance of an analysed bottleneck falls
-      joints-NAME           what each evaluated model finds of each joint
-      radii-NAME            its PCK and PCKh over radii
-      errors-NAME           of what kinds its errors are
-      differences-NAME      a study's answer
-      code-sizes-NAME       PCK against the size of the code, of a study that has it
-"""
+"""``shgae plot``: artefacts of any kind -> their figures, as PNG, SVG and PDF."""
 
 from __future__ import annotations
 

@@ -174,7 +174,8 @@ def _predictions(crops: Crops, rows: Rows, file: PredictionFile, views: Sequence
 def _title(error: float, lost: int) -> str:
     if not np.isfinite(error):
         return "not found"
-    return f"predicted: {error:.1f} crop px off" + (f", {lost} not found" if lost else "")
+    # With both it would be wider than a picture.
+    return f"{error:.1f} crop px off, {lost} not found" if lost else f"predicted: {error:.1f} crop px off"
 
 
 def _targets(crops: Crops, rows: Rows, config: ShowConfig, skeleton: Skeleton) -> list[View]:

@@ -64,3 +64,8 @@ def test_it_is_drawn_alike_twice(tmp_path: Path, suffix: str) -> None:
         figure = drawn(model("_a", [0.2, 0.4]), model("$b$", [0.3, 0.1]))
         save_figure(figure, tmp_path / f"{name}{suffix}", "shgae plot")
     assert (tmp_path / f"x{suffix}").read_bytes() == (tmp_path / f"y{suffix}").read_bytes()
+
+
+def test_a_dozen_models_have_a_look_each() -> None:
+    bars = drawn(*(model(str(i), [0.2]) for i in range(12))).axes[0].patches
+    assert len({(bar.get_facecolor(), bar.get_hatch()) for bar in bars}) == 12

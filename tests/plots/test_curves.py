@@ -93,3 +93,20 @@ def test_more_runs_make_another_picture_and_the_command_is_under_it(tmp_path: Pa
         pictures.append(pixels(tmp_path / f"{i}.png"))
     assert pictures[0].shape == pictures[1].shape and (pictures[0] != pictures[1]).any()
     assert (pictures[1] != pictures[2]).any(2).nonzero()[0].min() > pictures[1].shape[0] - 20
+
+
+def test_however_many_equal_learning_rates_there_are_their_lines_stay_lines() -> None:
+    widths = [line.get_linewidth() for line in learning_rates({str(n): network(5) for n in range(12)}).axes[0].lines]
+    assert widths == sorted(set(widths), reverse=True) and widths[0] < 10
+
+
+def test_learning_rates_close_to_each_other_are_labelled_without_markup(tmp_path: Path) -> None:
+    figure = learning_rates({"run": [row | {"lr": 1e-3 * 0.99 ** row["epoch"]} for row in network(9)]})
+    save_figure(figure, tmp_path / "rates.png", "")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels(which="both")]
+    assert "9.1×10⁻⁴" in labels and not any("$" in label for label in labels)
+
+
+def test_a_pck_of_nothing_is_not_drawn_in_the_middle_of_numbers_below_nothing() -> None:
+    axes = study_curves({"run": [row | {"val_pck": 0.0} for row in network(9)]}, 4).axes
+    assert [one.get_ylim() for one in axes[2:]] == [(0, 1)] * 2

@@ -64,3 +64,13 @@ def test_each_panel_names_its_axis_so_that_nothing_lies_on_the_command() -> None
 def test_it_is_a_picture_of_one_model_and_of_many(tmp_path: Path, models: list[dict[str, tuple[float, ...]]]) -> None:
     save_figure(error_bars(report(*models), "title"), tmp_path / "x.png", "command")
     assert Image.open(tmp_path / "x.png").width >= 800
+
+
+def test_panels_tell_models_apart_and_no_heading_is_cut(tmp_path: Path) -> None:
+    found = report(A, B)
+    rows = [replace(row, name=f"seed-{n}-of-a-study-with-many-arms-finetuned") for n, row in enumerate(found.models)]
+    figure = error_bars(replace(found, models=tuple(rows)), "title", "Left out: " + "some_joint " * 30)
+    save_figure(figure, tmp_path / "x.png", "command")
+    assert [axes.get_title().replace("\n", "") for axes in figure.axes] == [row.name for row in rows[:2]]
+    heading = figure.legends[0].get_title().get_window_extent()
+    assert figure.bbox.x0 <= heading.x0 and heading.x1 <= figure.bbox.x1

@@ -21,6 +21,7 @@ from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import save_figure
 from shgae.plots.traversals import extent_of, traversal_figure
 from shgae.skeleton import COCO_PERSON as SKELETON
+from shgae.skeleton import Skeleton
 from tests.builders.findings import clusters
 
 K = len(SKELETON)
@@ -41,9 +42,9 @@ def spectrum(seed: int) -> Figure:
     return spectrum_figure(*(falling(*shares, rank=30, above=above, components=20) for above in (3, 0)))
 
 
-def decoded(seed: int, steps: int = 3) -> DecodedPose:
+def decoded(seed: int, steps: int = 3, joints: int = K) -> DecodedPose:
     rng = np.random.default_rng(seed)
-    shapes = ((steps, K, 2), (steps, K), (steps, 16, 16))
+    shapes = ((steps, joints, 2), (steps, joints), (steps, 16, 16))
     xy, height, heat = (rng.uniform(0, 1, shape).astype(np.float32) for shape in shapes)
     return DecodedPose(64 * xy, height, heat)
 
@@ -148,3 +149,25 @@ def test_the_borders_of_the_silhouette_can_be_read_where_a_cloud_lies_on_them() 
     for text in axes.texts:
         assert text.get_bbox_patch() is not None
         assert cloud.get_zorder() < text.get_zorder() < curve.get_zorder()
+
+
+def test_one_number_of_clusters_is_a_whole_one() -> None:
+    axes = silhouette_figure([clusters(0.3)]).axes[0]
+    assert [tick for tick in axes.get_xticks() if axes.get_xlim()[0] < tick < axes.get_xlim()[1]] == [2]
+
+
+def test_the_title_of_few_people_is_not_cut(tmp_path: Path) -> None:
+    title = "K = 10, mean silhouette 0.51; cuts, no clusters shown: people nearest to each centre"
+    figure = mosaic_figure([("1\nperson", [member(9)])], SKELETON, title)
+    save_figure(figure, tmp_path / "x.png", "")
+    box = next(text for text in figure.texts if title in text.get_text()).get_window_extent()
+    assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+
+
+def test_names_of_many_joints_do_not_lie_on_each_other(tmp_path: Path) -> None:
+    names = tuple(f"left_face_{i}" for i in range(133))
+    one = Portrait("unit 3", np.ones(9, np.float32), decoded(0, joints=133), [], np.zeros(133))
+    figure = code_units_figure([one], Skeleton(names, (), ()), "units")
+    save_figure(figure, tmp_path / "x.png", "")
+    boxes = [label.get_window_extent() for label in figure.axes[-1].get_xticklabels()]
+    assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))

@@ -47,12 +47,13 @@ def test_people_stand_in_order_and_their_views_beside_each_other() -> None:
 
 @pytest.mark.parametrize(("people", "views"), [(1, 1), (3, 2), (17, 1), (5, 8)])
 def test_nothing_lies_over_anything_else_and_nothing_beyond_the_sheet(people: int, views: int) -> None:
-    everybody = [[view(f"annotation {10**12 + n}", [2] * 4)] * views for n in range(people)]
-    figure = draw(everybody, [Dropped("train", "x", 3, ("4",))])
+    titles = [f"{people}. annotation {10**12}", "51.4 crop px off, 13 not found"] * 4
+    everybody = [[view(title, [2] * 4) for title in titles[:views]] for _ in range(people)]
+    figure = draw(everybody, [Dropped("train", "x", 3, ("\N{CJK UNIFIED IDEOGRAPH-7167}" * 40, "5 in 6"))])
     axes = [one.get_window_extent() for one in figure.axes]
     texts = [text.get_window_extent() for text in figure.texts]
-    titles = [one._left_title.get_window_extent() for one in figure.axes]  # type: ignore[attr-defined]
-    boxes = axes + texts + titles + [figure.legends[0].get_window_extent()]
+    above = [one._left_title.get_window_extent() for one in figure.axes]  # type: ignore[attr-defined]
+    boxes = axes + texts + above + [figure.legends[0].get_window_extent()]
     assert all(figure.bbox.padded(1).containsx(x) for box in boxes for x in (box.x0, box.x1))
     assert all(figure.bbox.padded(1).containsy(y) for box in boxes for y in (box.y0, box.y1))
     overlaps = [(i, j) for i, one in enumerate(boxes) for j, two in enumerate(boxes[:i]) if one.overlaps(two)]

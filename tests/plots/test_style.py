@@ -105,3 +105,20 @@ def test_crops_and_photos_show_a_side_in_one_colour(names: tuple[str, ...]) -> N
     on_crop = [to_hex(colour).upper() for colour in axes.collections[-1].get_facecolor()]
     assert on_crop == [LEFT, RIGHT, MIDDLE]
     assert [photo.getpixel((int(x), int(y))) for x, y in xy] == [ImageColor.getrgb(colour) for colour in on_crop]
+
+
+@pytest.mark.parametrize("height", [3, 40])
+def test_the_command_lies_below_everything_however_tall_the_figure(tmp_path: Path, height: int) -> None:
+    with style():
+        figure = new_figure(4, height)
+        figure.subplots().set_xlabel("a long name of an axis, as wide as the figure is")
+    save_figure(figure, tmp_path / "x.png", "shgae plot a b c d e f g")
+    name, foot = figure.axes[0].xaxis.label.get_window_extent(), figure.texts[0].get_window_extent()
+    assert foot.y0 >= 0 and foot.y1 <= name.y0
+
+
+def test_joints_beyond_a_picture_leave_it_as_large_as_it_is() -> None:
+    axes = new_figure(3, 3).subplots()
+    xy = np.array([[-50.0, 5.0], [90.0, 5.0]])
+    draw_person(axes, View(np.zeros((10, 20, 3)), xy, np.array([2, 1], np.uint8)), Skeleton(("a", "b"), (), ((0, 1),)))
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-0.5, 19.5), (9.5, -0.5))

@@ -35,7 +35,7 @@ def test_latex_needs_no_package_and_sets_apart_what_is_no_result() -> None:
         r"\hline",
         r"model & PCK \\",
         r"\hline",
-        r"a|b & 1.0 \\",
+        r"a\textbar{}b & 1.0 \\",
         r"\hline",
         r"x\_y \& co & - \\",
         r"\hline",
@@ -43,6 +43,12 @@ def test_latex_needs_no_package_and_sets_apart_what_is_no_result() -> None:
         r"\caption{50 \% of run\_1. first. second.}",
         r"\end{table}",
     ]
+
+
+@pytest.mark.parametrize("name", ["[left]", "*left"])
+def test_no_first_cell_is_an_option_of_the_end_of_the_row_before(name: str) -> None:
+    rows = Grid("title", ("joint", "PCK"), (("nose", "1"), (name, "2"))).latex().splitlines()
+    assert next(row.strip() for row in rows if "left" in row).startswith(("{[}left]", "{*}left"))
 
 
 NAMES = st.text(st.sampled_from("ab |\\_$&;<>\n\r\t\x1b\x07\u202e\u2028\u200b\udce9%#{}^~*`éあ"), max_size=12)

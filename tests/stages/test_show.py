@@ -154,7 +154,7 @@ def test_joints_that_were_not_found_are_neither_drawn_nor_ranked_by(
     assert result.errors[0] is None and result.errors[-1] == pytest.approx(0, abs=2e-3)
     assert result.views[0][1].title == "not found" and not result.views[0][1].visibility.any()
     last = result.views[-1][1]
-    assert last.title == "predicted: 0.0 crop px off, 1 not found"
+    assert last.title == "0.0 crop px off, 1 not found"
     assert not last.visibility[lost] and last.visibility.sum() > 0
 
 

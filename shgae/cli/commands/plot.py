@@ -25,7 +25,7 @@ _RUNS = "Trainings (also NAME.partial, while they run), rates, analyses, evaluat
       learning-rate               over epochs
       rate spectrum               of a rate, of an analysis
       joints radii errors         of an evaluation: joint, radius, kind
-      differences                 of a study
+      differences code-sizes      of a study
       manifest.json               what was drawn, from which runs, hashes
     """,
     running=("stamp", "force"),

@@ -17,8 +17,8 @@ from shgae.plots.style import save_figure
 
 MOST_BYTES = 200_000
 """Of one picture in a page; a larger one is stored again until it fits."""
-MOST_PIXELS = 1600
-"""Of a picture's longer side."""
+MOST_PIXELS, MOST_COLOURS = 1600, 10_000
+"""Of a picture's width, and of a drawing: more are a photo's."""
 _NARROW = 600
 """CSS pixels that a picture may lose half of."""
 _QUALITIES = (88, 75, 60, 45, 30)
@@ -85,12 +85,13 @@ def of_file(data: bytes, alt: str) -> Picture:
         opened.load()
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"no PNG, JPEG or SVG ({error})") from error
-    if len(data) <= MOST_BYTES and max(opened.size) <= MOST_PIXELS:
+    if len(data) <= MOST_BYTES and opened.width <= MOST_PIXELS:
         return Picture(data, _TYPES[str(opened.format)], opened.width, opened.height, alt)
     image = opened.convert("RGB")
-    image.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.LANCZOS)
+    is_drawn = bool(image.getcolors(MOST_COLOURS))
+    image.thumbnail((MOST_PIXELS, image.height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    (image.quantize(64) if is_drawn else image).save(buffer, "PNG", optimize=True)
     if len(buffer.getvalue()) <= MOST_BYTES:
         return Picture(buffer.getvalue(), "image/png", image.width, image.height, alt)
     return of_photo(image, alt)

@@ -51,8 +51,10 @@ _CAPTIONS = {
     "rate": "PCK and FVU over the number of principal components",
     "spectrum": "Variance over principal components",
     "joints": "Joints found, by model",
+    "radii": "Joints found over the radius within which they count, by model",
     "errors": "Kinds of errors, by model",
     "differences": "Differences between arms with their intervals",
+    "code-sizes": "PCK against the size of the code",
 }
 """By the beginning of a figure's name."""
 
@@ -131,17 +133,14 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
     said = evaluation.sentences(report)
     figures = evaluation_figures(report, one.looks)
     curves = " and ".join(panel.title for panel in radius_panels(report))
-    shown = {
-        "joints": (
-            f"Bars: the share of each joint that {', '.join(row.name for row in report.models)} find",
-            "Joints found",
-        ),
-        "errors": (f"Stacked bars: of each joint the shares of {', '.join(KINDS)}", "Kinds of errors"),
-        "radii": (f"Curves: {curves}", "Joints found over the radius within which they count"),
+    alts = {
+        "joints": f"Bars: the share of each joint that {', '.join(row.name for row in report.models)} find",
+        "errors": f"Stacked bars: of each joint the shares of {', '.join(KINDS)}",
+        "radii": f"Curves: {curves}",
     }
     drawn = [
-        Figure((of_figure(figures[name](), f"{alt}; the numbers stand in the tables below"),), f"{caption}, by model.")
-        for name, (alt, caption) in shown.items()
+        Figure((of_figure(figures[name](), f"{alt}; the numbers stand in the tables below"),), _caption(name))
+        for name, alt in alts.items()
         if name in figures
     ]
     return (
@@ -231,7 +230,7 @@ def _drawn(one: Given, stem: str, alt: str, caption: str) -> tuple[Block, ...]:
 
 def _predictions(one: Given) -> tuple[Block, ...]:
     alt = "Up to 16 photos with the predicted joints drawn on them"
-    return _picture(one, SHEET, alt, "The first photos with their predicted joints.")
+    return _picture(one, SHEET, alt, "Photos with their predicted joints, spread evenly over all.")
 
 
 def _picture(one: Given, name: str, alt: str, caption: str) -> tuple[Block, ...]:

@@ -62,6 +62,15 @@ def test_a_large_flat_drawing_stays_lossless() -> None:
     assert of_file(stored(Image.new("P", (3000, 1000)), "PNG"), "x").type == "image/png"
 
 
+def test_a_tall_drawing_stays_as_wide_as_it_can_be_read() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (40, 3), np.uint8)
+    cells = np.random.default_rng(0).integers(0, 40, (1000, 16)).repeat(9, 0).repeat(61, 1)
+    data = stored(Image.fromarray(colours[cells]), "PNG")
+    picture = of_file(data.ljust(MOST_BYTES + 1, b"\0"), "x")
+    assert (picture.type, picture.width, picture.height) == ("image/png", 976, 9000)
+    assert len(picture.data) <= MOST_BYTES
+
+
 def test_an_svg_is_kept_with_its_size_in_css_pixels() -> None:
     picture = of_file(svg(), "x")
     assert (picture.type, picture.width, picture.height, picture.data) == ("image/svg+xml", 96, 48, svg())

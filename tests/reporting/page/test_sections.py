@@ -138,6 +138,7 @@ def test_what_is_concluded_stands_word_for_word_with_a_link_to_where_it_comes_fr
         ("rate", "PCK and FVU over the number of principal components."),
         ("rate-seed-0-full", "PCK and FVU over the number of principal components: seed-0-full."),
         ("learning-rate", "Learning rate over epochs."),
+        ("radii-x", "Joints found over the radius within which they count, by model: x."),
         ("rates", "rates."),
     ],
 )
