@@ -107,7 +107,7 @@ complete -c shgae -n '__fish_seen_subcommand_from train' -l json -d 'The result 
 complete -c shgae -n '__fish_seen_subcommand_from train' -s h -l help -d 'Show this message and exit.'
 complete -c shgae -n '__fish_seen_subcommand_from import' -s o -l output -r -d 'The folder to make.'
 complete -c shgae -n '__fish_seen_subcommand_from import' -l joints -r -d 'COCO JSON of joints; else its training set’s.'
-complete -c shgae -n '__fish_seen_subcommand_from import' -l mean-rgb -x -d 'Mean colour it subtracts, 0 to 1; else its training set’s.'
+complete -c shgae -n '__fish_seen_subcommand_from import' -l mean-rgb -x -d 'Mean colour it subtracts, 0 to 1; else its source’s.'
 complete -c shgae -n '__fish_seen_subcommand_from import' -l category -x -d 'Category of --joints, if of several.'
 complete -c shgae -n '__fish_seen_subcommand_from import' -l like -r -d 'Its weights, tuned elsewhere.'
 complete -c shgae -n '__fish_seen_subcommand_from import' -l force -d 'Replace an output that exists; the old one stays until the new one is complete.'

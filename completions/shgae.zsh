@@ -131,7 +131,7 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--joints[COCO JSON of joints; else its training set’s.]:value:_files' \
-                        '--mean-rgb[Mean colour it subtracts, 0 to 1; else its training set’s.]:value: ' \
+                        '--mean-rgb[Mean colour it subtracts, 0 to 1; else its source’s.]:value: ' \
                         '--category[Category of --joints, if of several.]:value: ' \
                         '--like[Its weights, tuned elsewhere.]:value:_files' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \

@@ -1,7 +1,7 @@
 """What can go wrong by a user's hand: one line of text and one exit code each.
 
 Exit codes (the contract): 0 done; 1 a bug; 2 input, option or artefact refused; 4 training diverged; 5 disk or
-I/O; 129 / 130 / 143 interrupted by SIGHUP / SIGINT / SIGTERM.
+I/O; 130 / 143 interrupted by SIGINT / SIGTERM or SIGHUP.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from shgae.config import fields_of
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY
 from shgae.recipes import RECIPES
-from tests import mutants, promises
+from tests import mutants, promises, simulations
 from tests.benchmarks import gpu_page, table
 from tests.builders.pages import LANGUAGES, ROOT, Page, coded, page, pages
 
@@ -133,6 +133,7 @@ def test_make_writes_its_tables_into_pages_that_have_their_marks() -> None:
         "mutants": ("reliability", mutants.MARKS),
         "bench": ("performance", table.MARKS),
         "gpu": ("performance", gpu_page.MARKS),
+        "simulations": ("statistics", simulations.MARKS),
     }
     for target, (name, its) in marks.items():
         recipe = makefile.partition(f"\n{target}:")[2].partition("\n\n")[0]

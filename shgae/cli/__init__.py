@@ -1,7 +1,7 @@
 """The command line: options in, one stage called, its result shown. No stage knows that this room exists.
 
 ================  ====================================================================================
-``app``           the application and :func:`~shgae.cli.app.main`, the only place that ends the process
+``app``           the application and :func:`~shgae.cli.app.main`, which turns errors into exit codes
 ``interrupts``    Ctrl-C once, and twice
 ``command``       what every command module is made with and returns: signature, help, config, progress, result
 ``commands``       one thin module a command

@@ -204,11 +204,9 @@ def is_near_boundary(share: float, photos: float) -> bool:
 def score_interval(share: float, size: float, photos: float, confidence: float) -> tuple[float, float]:
     """Wilson's interval of a share of so many people, in [0, 1], for one near a boundary.
 
-    Resamples say little there: they are few different values, lopsided, and at 0 or 100 % they are one. Of 150 photos
-    and a share of 99 %, percentiles hold the truth in 87 % of cases, BCa (Efron 1987) in 89 %, and bootstrap-t is wider
-    than 70 points at 20 photos. Wilson's score interval (1927) with Student's t of P - 1 degrees of freedom and the
-    effective number of people (Korn and Graubard 1998, Survey Methodology 24) held it in 92 % or more
-    (docs/statistics.md).
+    Resamples say little there: they are few different values, lopsided, and at 0 or 100 % they are one. So this is
+    Wilson's score interval (1927) with Student's t of P - 1 degrees of freedom and the effective number of people (Korn
+    and Graubard 1998, Survey Methodology 24); docs/statistics.md has what it and others hold.
 
     Args:
         share: 0 to 1.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from shgae.evaluation.error_shares import ErrorShares
 from shgae.evaluation.report import Bootstrap, EvaluationReport, JointScore, Pair, Row
@@ -118,7 +117,3 @@ def study(*differences: ArmComparison, seeds: int = 3) -> StudyReport:
         registered=None,
         code_sizes=None,
     )
-
-
-def with_floor(report: EvaluationReport, floor: Row) -> EvaluationReport:
-    return replace(report, floors=(floor,))

@@ -49,9 +49,12 @@ def test_json_is_the_report(made: Path, chain: Chain, capsys) -> None:
     assert told["conclusion"] == conclusion(STUDY.read(made / "report/report.json"))
 
 
-def test_info_and_verify_know_the_report_and_every_network_behind_it(made: Path, capsys) -> None:
+def test_info_and_verify_know_the_report_and_every_network_behind_it(made: Path, chain: Chain, capsys) -> None:
+    networks = {str(made / "seed-0" / arm / "finetuned") for arm in ("arm-none", "arm-full")} | {str(chain.baseline)}
     assert main(["verify", str(made / "report"), "--json"]) == 0
-    assert main(["info", str(made / "seed-0/arm-full/finetuned"), "--json"]) == 0
+    assert {*networks, str(made / "report")} <= {*json.loads(capsys.readouterr().out)["verified"]}
+    assert main(["info", str(made / "report"), "--json"]) == 0
+    assert networks <= {one["path"] for one in json.loads(capsys.readouterr().out)["lineage"]}
 
 
 def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Chain, capsys) -> None:

@@ -345,6 +345,6 @@ def test_an_image_id_may_be_the_photos_name_and_then_numbers_next_to_names_are_n
     assert [(image.image_id, image.file_name) for image in found.images] == [(None, "a.jpg"), (None, "007.jpg")]
 
 
-def test_only_what_is_needed_may_not_stand_twice() -> None:
+def test_a_key_that_nobody_reads_may_not_stand_twice_either() -> None:
     with pytest.raises(Refused, match="key 'y' stands twice"):
         read('[{"x": 1, "y": 2, "image_id": 1, "y": 3}]')

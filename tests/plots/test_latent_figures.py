@@ -146,6 +146,7 @@ def test_a_picture_with_joints_says_what_a_hollow_one_means() -> None:
 def test_the_borders_of_the_silhouette_can_be_read_where_a_cloud_lies_on_them() -> None:
     axes = silhouette_figure([clusters(0.3, cloud=0.48)]).axes[0]
     curve, cloud = axes.lines[0], axes.lines[2]
+    assert axes.texts
     for text in axes.texts:
         assert text.get_bbox_patch() is not None
         assert cloud.get_zorder() < text.get_zorder() < curve.get_zorder()

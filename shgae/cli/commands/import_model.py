@@ -27,7 +27,7 @@ _WEIGHTS = "a .pth, .tar, .pt, .bin, .ckpt or .safetensors file"
 )
 def import_model(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Weights: .pth or .safetensors."), File("checkpoint", _WEIGHTS)
+        Path, typer.Argument(metavar="FILE", help="Weights: .pth, .pt, .safetensors ..."), File("checkpoint", _WEIGHTS)
     ],
     output: Output,
     execution: Execution,
@@ -35,7 +35,7 @@ def import_model(
         Path | None, typer.Option(metavar="JSON", help="COCO JSON of joints; else its training set's."), File("joints")
     ] = None,
     mean_rgb: Annotated[
-        str | None, typer.Option(metavar="R,G,B", help="Mean colour it subtracts, 0 to 1; else its training set's.")
+        str | None, typer.Option(metavar="R,G,B", help="Mean colour it subtracts, 0 to 1; else its source's.")
     ] = None,
     category: Category = None,
     like: Annotated[
