@@ -75,7 +75,7 @@ class HeatmapConfig(Config):
     sigma_hidden: Annotated[float, Limit(0, 1000, above=True)] = 2.0
     """Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells."""
     unlabelled: Literal["masked", "empty"] = "masked"
-    """Joints without a label (v = 0): left out of the loss, or trained towards an empty map."""
+    """Joints without a label (v = 0) or outside the crop: left out of the loss, or trained towards an empty map."""
     centres: Literal["cell", "subpixel"] = "cell"
     """Centre of a target Gaussian: the joint's cell, or the joint's own place between cells."""
 

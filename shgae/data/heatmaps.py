@@ -66,6 +66,11 @@ def truth(xy_crop: Tensor, visibility: Tensor, crop_size: int, rule: CellRule = 
     return at.cells, torch.where(at.inside, visibility, 0)
 
 
+def in_loss(visibility: Tensor, unlabelled: Literal["masked", "empty"]) -> Tensor:
+    """Which maps (N, K) the training loss counts, bool, of visibility (N, K), 0 also outside the crop."""
+    return visibility > 0 if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
+
+
 def map_to_crop(cells: Tensor, rule: CellRule = "round") -> Tensor:
     """Cells (..., 2) -> ``xy_crop`` (..., 2) float32, the middle of what :func:`cells` takes there.
 
