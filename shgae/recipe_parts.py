@@ -222,7 +222,8 @@ def with_parts(config: ConfigT) -> ConfigT:
 
 
 def augment_in_words(named: Mapping[str, Any]) -> str:
-    """The preset of a config's fields by name, and the parts that are not the preset's: ``newell, rotation 10``."""
-    preset = PRESETS.get(named["augment"], {})
-    own = [f"{part} {named[part]:g}" for part in PARTS if part in named and named[part] != preset.get(part, 0.0)]
-    return f"{named['augment']}, {', '.join(own)}" if own else str(named["augment"])
+    """The preset of a config's fields by name, or none, and the parts that differ from it: ``newell, rotation 10``."""
+    name = str(named.get("augment", "none"))
+    preset = PRESETS.get(name, {})
+    own = [f"{part} {named[part]:g}" for part in PARTS if named.get(part) not in (None, preset.get(part, 0.0))]
+    return ", ".join((name, *own))

@@ -154,8 +154,8 @@ def _training(model: Artifact) -> Training:
     else:
         named = from_stored(FinetuneConfig, manifest.config)
         options = {name: value for name, value in named.items() if name not in (*_SHAPE, *PARTS, "epochs")}
-        if "augment" in named:
-            options["augment"] = augment_in_words(named)
+        if (changes := augment_in_words(named)) != "none":
+            options["augment"] = changes
     return Training(model.id, made_by, data.id if data else None, epochs, _steps(model), options)
 
 

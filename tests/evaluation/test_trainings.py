@@ -183,6 +183,16 @@ def test_options_have_their_names_and_augmentation_its_parts(chain: Chain, tmp_p
     assert values_of(found.trainings, "limit") == ("none", "none")
 
 
+def test_networks_differ_by_a_part_of_an_augmentation_without_a_preset(chain: Chain, tmp_path: Path) -> None:
+    for name, rotation in (("plain", None), ("turned", 20.0)):
+        config = dataclasses.replace(TINY_FINETUNE, rotation=rotation)
+        finetune.run(chain.baseline, chain.data, tmp_path / name, config, finetune.Execution())
+    plain, turned = (trained(open_artifact(tmp_path / name)) for name in ("plain", "turned"))
+    found = compare(plain, turned)
+    assert found.verdict is Control.ONE_OPTION
+    assert [(one.what, one.second[1]) for one in found.differences] == [("augment", "none, rotation 20")]
+
+
 def test_every_option_of_a_training_is_looked_at_but_the_networks_shape(chain: Chain) -> None:
     found = trained(open_artifact(chain.baseline)).trainings
     wanted = {"epochs", *as_json(TrainConfig())} - {"residual", "stacks", "width"}
