@@ -170,13 +170,7 @@ def dark_offset(maps: Tensor, cells: Tensor, sigma: float) -> Tensor:
     differences. As in MMPose (``refine_keypoints_dark``), a cell within two of a border stays, as does one with a
     singular Hessian, and with sigma = 2 the blur has its 11 cells.
 
-    Args:
-        maps: (N, K, H, W) float.
-        cells: (N, K, 2) int64, their highest cells x, y.
-        sigma: standard deviation of the targets, in cells.
-
-    Returns:
-        (N, K, 2) float32 cells.
+    Arguments are those of :func:`quarter_offset`, and sigma, the standard deviation of the targets, in cells.
     """
     height, width = maps.shape[-2:]
     flat = _blurred(maps.float(), sigma).clamp(min=1e-10).log().flatten(-2)
