@@ -223,7 +223,7 @@ def with_parts(config: ConfigT) -> ConfigT:
 
 def augment_in_words(named: Mapping[str, Any]) -> str:
     """The preset of a config's fields by name, or none, and the parts that differ from it: ``newell, rotation 10``."""
-    name = str(named.get("augment", "none"))
+    name = named.get("augment", "none")
     preset = PRESETS.get(name, {})
     own = [f"{part} {named[part]:g}" for part in PARTS if named.get(part) not in (None, preset.get(part, 0.0))]
-    return ", ".join((name, *own))
+    return ", ".join((str(name), *own))
