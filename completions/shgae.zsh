@@ -109,7 +109,7 @@ _shgae() {
                         '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
-                        '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--unlabelled[Joints without a label (v = 0) or outside the crop\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--residual[Residual block\: the original study’s (3x3 convolution on every shortcut) or Newell’s (identity, 5 x cheaper).]:value:(original newell)' \
                         '--stacks[Number of hourglasses in series, each with its own maps and loss.]:value: ' \
@@ -231,7 +231,7 @@ _shgae() {
                         '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
-                        '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--unlabelled[Joints without a label (v = 0) or outside the crop\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--trainable[What learns\: all, all after the bottleneck (decoder), the autoencoders, or the heads; the rest is frozen.]:value:(all decoder autoencoder head)' \
                         '--joint-mismatch[Data of other joints than the model’s\: refuse (error), keep channels of equal names (match), or reset all.]:value:(error match reset)' \
@@ -319,7 +319,7 @@ _shgae() {
                         '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
-                        '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--unlabelled[Joints without a label (v = 0) or outside the crop\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but this regulariser; none+augment and full+augment, with --augment none\: those two with --arm-augment.]:value: ' \
                         '--margin[Equivalence margin\: the smallest difference between arms, in points of PCK, that matters.]:value: ' \
@@ -521,7 +521,7 @@ _shgae() {
                         '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
-                        '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--unlabelled[Joints without a label (v = 0) or outside the crop\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--split[Which split to draw; auto is train, or with predictions test, or val where there is none.]:value:(auto train val test)' \
                         '--people[How many people to draw\: those that the seed draws, or with predictions those with the largest errors.]:value: ' \

@@ -75,7 +75,7 @@ class HeatmapConfig(Config):
     sigma_hidden: Annotated[float, Limit(0, 1000, above=True)] = 2.0
     """Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells."""
     unlabelled: Literal["masked", "empty"] = "masked"
-    """Joints without a label (v = 0): left out of the loss, or trained towards an empty map."""
+    """Joints without a label (v = 0) or outside the crop: left out of the loss, or trained towards an empty map."""
     centres: Literal["cell", "subpixel"] = "cell"
     """Centre of a target Gaussian: the joint's cell, or the joint's own place between cells."""
 
@@ -222,7 +222,8 @@ def with_parts(config: ConfigT) -> ConfigT:
 
 
 def augment_in_words(named: Mapping[str, Any]) -> str:
-    """The preset of a config's fields by name, and the parts that are not the preset's: ``newell, rotation 10``."""
-    preset = PRESETS.get(named["augment"], {})
-    own = [f"{part} {named[part]:g}" for part in PARTS if part in named and named[part] != preset.get(part, 0.0)]
-    return f"{named['augment']}, {', '.join(own)}" if own else str(named["augment"])
+    """The preset of a config's fields by name, or none, and the parts that differ from it: ``newell, rotation 10``."""
+    name = named.get("augment", "none")
+    preset = PRESETS.get(name, {})
+    own = [f"{part} {named[part]:g}" for part in PARTS if named.get(part) not in (None, preset.get(part, 0.0))]
+    return ", ".join((str(name), *own))

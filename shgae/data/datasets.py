@@ -12,6 +12,7 @@ import torch
 
 from shgae.arrays import Floats, Ints
 from shgae.artifacts.crops import Crops
+from shgae.data import heatmaps
 from shgae.data.augmentation import Augmentation, Warp, warped
 from shgae.data.geometry import Square, covered, with_context
 
@@ -35,7 +36,7 @@ class PoseBatch(NamedTuple):
     xy_crop: torch.Tensor
     """(N, K, 2) float32 joints in crop pixels."""
     visibility: torch.Tensor
-    """(N, K) uint8: 0 not labelled, 1 hidden, 2 visible."""
+    """(N, K) uint8: 0 not labelled or outside the crop, 1 hidden, 2 visible."""
     warp: Warp | None = None
     """What is to happen to the pixels; it has happened to the joints."""
     factors: torch.Tensor | None = None
@@ -81,14 +82,14 @@ def _in_pinned_memory(one: Any) -> Any:
 
 def load_pose_batch(crops: Crops, rows: Rows) -> PoseBatch:
     """Reads these rows (N,) of a split (on the CPU; safe in any thread)."""
-    people = crops.people
-    return PoseBatch(
-        rows,
-        torch.from_numpy(crops.read(rows)),
-        torch.from_numpy(people.valid[rows]),
-        torch.from_numpy(people.xy_crop[rows]),
-        torch.from_numpy(people.visibility[rows]),
-    )
+    valid, (xy, visibility) = crops.people.valid[rows], labels(crops, rows)
+    return PoseBatch(rows, torch.from_numpy(crops.read(rows)), torch.from_numpy(valid), xy, visibility)
+
+
+def labels(crops: Crops, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+    """``xy_crop`` and ``visibility`` of these rows (N,), as a :class:`PoseBatch` has them."""
+    xy, visibility = (torch.from_numpy(of[rows]) for of in (crops.people.xy_crop, crops.people.visibility))
+    return xy, heatmaps.truth(xy, visibility, crops.crop_size)[1]
 
 
 def load_augmented_batch(crops: Crops, rows: Rows, augmentation: Augmentation, uniforms: Floats) -> PoseBatch:

@@ -66,6 +66,11 @@ def truth(xy_crop: Tensor, visibility: Tensor, crop_size: int, rule: CellRule = 
     return at.cells, torch.where(at.inside, visibility, 0)
 
 
+def in_loss(visibility: Tensor, unlabelled: Literal["masked", "empty"]) -> Tensor:
+    """Which maps (N, K) the training loss counts, bool, of visibility (N, K), 0 also outside the crop."""
+    return visibility > 0 if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
+
+
 def map_to_crop(cells: Tensor, rule: CellRule = "round") -> Tensor:
     """Cells (..., 2) -> ``xy_crop`` (..., 2) float32, the middle of what :func:`cells` takes there.
 
@@ -165,13 +170,7 @@ def dark_offset(maps: Tensor, cells: Tensor, sigma: float) -> Tensor:
     differences. As in MMPose (``refine_keypoints_dark``), a cell within two of a border stays, as does one with a
     singular Hessian, and with sigma = 2 the blur has its 11 cells.
 
-    Args:
-        maps: (N, K, H, W) float.
-        cells: (N, K, 2) int64, their highest cells x, y.
-        sigma: standard deviation of the targets, in cells.
-
-    Returns:
-        (N, K, 2) float32 cells.
+    Arguments are those of :func:`quarter_offset`, and sigma, the standard deviation of the targets, in cells.
     """
     height, width = maps.shape[-2:]
     flat = _blurred(maps.float(), sigma).clamp(min=1e-10).log().flatten(-2)

@@ -57,7 +57,7 @@ class Trained:
     trainings: tuple[Training, ...]
     """The first comes first."""
     autoencoders: tuple[Training, ...] = ()
-    """How each autoencoder was made before it was grafted in; ``data`` and ``steps`` are not looked at."""
+    """How each autoencoder was made before it was grafted in, of how many ``rows``; ``steps`` are not looked at."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~shgae.errors.Inconsistent` for a network with grafts that are no autoencoders."""
@@ -121,10 +121,13 @@ def _autoencoders(parents: Sequence[Parent], child: Path) -> Iterator[Training]:
                 yield Training(parent.id)
                 continue
             named = from_stored(AutoencoderConfig, artifact.manifest.config)
-            wanted = {one.name for one in fields(AutoencoderConfig)} - {*_CODE, "epochs"}
+            wanted = {one.name for one in fields(AutoencoderConfig)} - {*_CODE, "epochs", "limit"}
             options = {name: value for name, value in named.items() if name in wanted}
+            if rows := _samples(artifact):
+                options["rows"] = rows[0]
+            data = next((one.id for given in parent.parents for one in given.parents if one.role == "data"), None)
             facts = artifact.facts
-            yield Training(parent.id, str(facts.get("made_by", "")), None, facts.get("epochs"), None, options)
+            yield Training(parent.id, str(facts.get("made_by", "")), data, facts.get("epochs"), None, options)
         elif parent.role == "model":
             yield from _autoencoders(parent.parents, child / parent.path)
 
@@ -154,20 +157,27 @@ def _training(model: Artifact) -> Training:
     else:
         named = from_stored(FinetuneConfig, manifest.config)
         options = {name: value for name, value in named.items() if name not in (*_SHAPE, *PARTS, "epochs")}
-        if "augment" in named:
-            options["augment"] = augment_in_words(named)
+        if (changes := augment_in_words(named)) != "none":
+            options["augment"] = changes
     return Training(model.id, made_by, data.id if data else None, epochs, _steps(model), options)
 
 
 def _steps(model: Artifact) -> int | None:
     """Steps of the optimizer, by the history; None without one."""
-    size = model.manifest.config.get("batch_size")
-    if HISTORY not in model.manifest.files or type(size) is not int or size < 1:
+    size, samples = model.manifest.config.get("batch_size"), _samples(model)
+    if not samples or type(size) is not int or size < 1:
         return None
+    return sum(-(-count // size) for count in samples)
+
+
+def _samples(model: Artifact) -> list[int]:
+    """Of each epoch, by the history; of none without one."""
+    if HISTORY not in model.manifest.files:
+        return []
     try:
-        return sum(-(-int(row["samples"]) // size) for row in read_rows(model.file(HISTORY)))
+        return [int(row["samples"]) for row in read_rows(model.file(HISTORY))]
     except (Refused, KeyError, TypeError, ValueError):
-        return None
+        return []
 
 
 def compare(first: Trained | None, second: Trained | None) -> Controlled:

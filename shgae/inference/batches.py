@@ -88,19 +88,8 @@ class Inference:
         flip_pairs: Sequence[tuple[int, int]] | None = None,
         rule: CellRule = "round",
     ) -> torch.Tensor:
-        """The last stack's maps of crops, on the device.
-
-        Args:
-            network: images (N, 3, H, W) -> maps (N, S, K, H / 4, W / 4).
-            crops: (N, H, W, 3) uint8 RGB.
-            valid: (N, 4) int64 x0, y0, x1, y1: the crop's pixels that the photo covers; on the CPU.
-            flip_pairs: if given, the maps are the mean of the crop's and of its mirror image's, mirrored back
-                (:func:`~shgae.data.heatmaps.mirror_back`).
-            rule: the network's, which cell a joint falls on.
-
-        Returns:
-            (N, K, H / 4, W / 4) float32.
-        """
+        """The last stack's maps (N, K, H / 4, W / 4) float32, on the device, of crops as :func:`to_images` takes them;
+        with ``flip_pairs`` their mean with those of the mirror images, by the network's ``rule``."""
         images = to_images(crops.to(self.device), valid, self.mean_rgb)
         maps = self.infer(network, images)[:, -1].float()
         if flip_pairs is None:
@@ -115,7 +104,8 @@ class Inference:
         flip_pairs: Sequence[tuple[int, int]],
         rule: CellRule,
     ) -> torch.Tensor:
-        """The last stack's maps (N, K, H / 4, W / 4) of images -> their mean with those of the mirror images."""
+        """The last stack's maps (N, K, H / 4, W / 4) of images -> their mean with those of the mirror images
+        (:func:`~shgae.data.heatmaps.mirror_back`)."""
         # Mirrored as an image, mean taken off: what lies outside the photo stays exactly 0.
         mirrored = self.infer(network, images.flip(-1))[:, -1].float()
         return (maps.float() + heatmaps.mirror_back(mirrored, flip_pairs, rule)) / 2

@@ -199,7 +199,8 @@ def budget_line(budget: Budget | None) -> str:
     given, seeds = budget.config, budget.seeds
     seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     steps, epochs = counted(budget.steps, "step"), counted(budget.epochs, "epoch")
-    changes = f"augmentation {augment_in_words(given)}, " if "augment" in given else ""
+    words = augment_in_words(given)
+    changes = f"augmentation {words}, " if words != "none" else ""
     return (
         f"Equal budget, checked in the manifest of every arm: {steps} of {given['batch_size']} "
         f"({epochs} of {counted_people(budget.people)}), {given['optimizer']} {given['lr']:g} "

@@ -95,8 +95,8 @@ def _announce_augmentation(
     planned: AugmentConfig, config: AugmentConfig, skeleton: Skeleton, progress: Progress
 ) -> None:
     """Says how the crops are changed, which ``auto`` leaves to the data."""
-    if config.augment != "none":
-        progress.note(f"augmentation: {augment_in_words(vars(config))}")
+    if (changes := augment_in_words(vars(config))) != "none":
+        progress.note(f"augmentation: {changes}")
     if planned.augment == "auto" and planned.flip is None and not config.flip:
         progress.note("note: no mirror pairs of joints are known (flip_pairs), so no crop is mirrored")
     if config.flip and (said := skeleton.mirror_note()):

@@ -306,7 +306,7 @@ class _Fitting(Generic[BatchT]):
         self, why: str, what: str = "", fix: str = "a smaller --lr, with --force", at: Position | None = None
     ) -> Diverged:
         at = at or self.position
-        where = f"epoch {at.epoch + 1}, step {at.step + 1}{what}"
+        where = f"epoch {at.epoch + 1}, step {min(at.step + 1, self.steps)}{what}"
         return Diverged(
             "training", where, f"{why}; learning rate {self._learning_rate(at):g} of --lr {self.config.lr:g}", fix
         )

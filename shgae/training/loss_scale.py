@@ -33,13 +33,8 @@ def unscale(model: nn.Module, scale: float) -> None:
 
 
 def after_step(at: Position, *, overflowed: bool, scales: bool) -> Position:
-    """The position with the scale that the next step uses.
-
-    Args:
-        at: the position, with the scale of this step.
-        overflowed: whether a gradient of this step was infinite or NaN.
-        scales: whether the number format needs a scale at all.
-    """
+    """The position with the scale of the next step; ``overflowed``: a gradient of this one was infinite or NaN;
+    ``scales``: the number format needs a scale at all."""
     if overflowed:
         return dataclasses.replace(at, scale=at.scale / 2, grown=0)
     if not scales:

@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.data.augmentation import DRAWS, Augmentation
-from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_augmented_batch, load_pose_batch, sent
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, labels, load_augmented_batch, load_pose_batch, sent
 from shgae.data.prefetch import prefetch
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
@@ -77,7 +77,7 @@ class Objective(Protocol[BatchT]):
 
 
 def heatmap_errors(
-    maps: torch.Tensor, targets: torch.Tensor, visibility: torch.Tensor, unlabelled: str
+    maps: torch.Tensor, targets: torch.Tensor, visibility: torch.Tensor, unlabelled: Literal["masked", "empty"]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Squared error summed over cells, joints and people, for each stack, and the number of cells it counts.
 
@@ -85,13 +85,13 @@ def heatmap_errors(
         maps: (N, S, K, H, W) predictions.
         targets: (N, K, H, W) float32.
         visibility: (N, K) uint8.
-        unlabelled: "empty" counts every map, "masked" leaves out joints without a label.
+        unlabelled: which maps count, see :func:`shgae.data.heatmaps.in_loss`.
 
     Returns:
         (S,) float32 sums and the float32 count; loss = (sums / count).sum() over stacks.
     """
     squares = (maps.float() - targets[:, None]).square().sum((-2, -1))
-    counted = (visibility > 0) if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
+    counted = heatmaps.in_loss(visibility, unlabelled)
     cells = targets.shape[-1] * targets.shape[-2]
     return (squares * counted[:, None]).sum((0, 2)), counted.sum(dtype=torch.float32) * cells
 
@@ -124,12 +124,13 @@ class PoseObjective:
         return batch if self.dropout is None else batch._replace(factors=self.dropout.factors(rows, epoch))
 
     def weight(self, rows: Rows, epoch: int) -> int:
-        """See :class:`Objective`: cells of the maps that count; those of joints that left the crop do not."""
-        xy, visibility = self.train.people.xy_crop[rows], self.train.people.visibility[rows]
+        """See :class:`Objective`: cells of the maps that count."""
+        _, visibility = labels(self.train, rows)
         if self.augmentation is not None:
-            changes = self.augmentation.draw(self._uniforms(rows, epoch), xy, visibility)
-            _, visibility = self.augmentation.joints(changes, xy, visibility)
-        maps = np.count_nonzero(visibility) if self.heatmap.unlabelled == "masked" else visibility.size
+            xy, v = self.train.people.xy_crop[rows], self.train.people.visibility[rows]
+            changes = self.augmentation.draw(self._uniforms(rows, epoch), xy, v)
+            visibility = torch.from_numpy(self.augmentation.joints(changes, xy, v)[1])
+        maps = heatmaps.in_loss(visibility, self.heatmap.unlabelled).sum()
         return int(maps) * (self.train.crop_size // heatmaps.STRIDE) ** 2
 
     def loss(self, model: nn.Module, batch: PoseBatch, weight: int) -> torch.Tensor:

@@ -50,14 +50,9 @@ def history_fault(rows: Sequence[Mapping[str, Any]], samples: int) -> str | None
 
 
 def position_fault(at: Position, scores: Sequence[float], config: FitConfig, samples: int) -> str | None:
-    """What in a position this training cannot have, in words; None for a sound one.
+    """What in a checkpoint's position this training cannot have, in words; None for a sound one.
 
-    Args:
-        at: read from a checkpoint.
-        scores: of the epochs that it counts, by the history.
-        config: of the training.
-        samples: of an epoch.
-    """
+    ``scores`` are those of the epochs that it counts, by the history; ``samples`` of an epoch."""
     steps, scales = -(-samples // config.batch_size), config.precision == "fp16"
     expected = Position()
     for score in scores:

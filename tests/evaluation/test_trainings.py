@@ -23,10 +23,11 @@ from shgae.evaluation.trainings import (
     trained,
     values_of,
 )
+from shgae.execution import Execution
 from shgae.recipes import AutoencoderConfig, FinetuneConfig, TrainConfig, as_json
-from shgae.stages import finetune, graft, train
+from shgae.stages import extract, finetune, graft, pretrain_ae, train
 from tests.builders.chain import Chain
-from tests.builders.tiny import TINY, TINY_FINETUNE
+from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
 
 OPTIONS = {"batch_size": 16, "lr": 1e-3, "optimizer": "adam", "schedule": "cosine", "limit": None, "seed": 0}
 NETWORK = {"stacks": 1, "residual": "newell", "width": 16}
@@ -133,7 +134,25 @@ def test_how_an_autoencoder_was_made_is_known_of_its_graft_and_of_what_came_afte
     artifact = open_artifact(chain.autoencoder)
     assert (one.id, one.made_by, one.epochs) == (artifact.id, "pretrain-ae", artifact.facts["epochs"])
     assert one.options is not None
-    assert {*one.options} == {*as_json(AutoencoderConfig())} - {"epochs", "code_size", "decoder_output", "stack"}
+    told = {*as_json(AutoencoderConfig())} - {"epochs", "code_size", "decoder_output", "stack", "limit"}
+    assert {*one.options} == told | {"rows"}
+    assert one.data == open_artifact(chain.data).id
+
+
+def test_autoencoders_of_other_people_are_not_made_equally_wherever_they_were_left_out(
+    chain: Chain, tmp_path: Path
+) -> None:
+    some = dataclasses.replace(TINY_EXTRACT, limit=3)
+    extract.run(chain.baseline, chain.data, tmp_path / "some", some, Execution())
+    few = dataclasses.replace(TINY_AE, limit=3)
+    for name, activations, config in (("late", chain.activations, few), ("early", tmp_path / "some", TINY_AE)):
+        pretrain_ae.run(activations, tmp_path / name, config, Execution())
+        graft.run(chain.baseline, [tmp_path / name], tmp_path / f"with-{name}", Execution())
+    late, early = (trained(open_artifact(tmp_path / f"with-{name}")) for name in ("late", "early"))
+    assert compare(late, early).verdict is Control.EQUAL
+    found = compare(trained(open_artifact(chain.grafted)), early)
+    assert found.verdict is Control.ONE_OPTION
+    assert [(one.what, one.second) for one in found.differences] == [("rows of the autoencoder", (3,))]
 
 
 def test_what_is_gone_is_equal_to_itself_and_otherwise_not_known() -> None:
@@ -181,6 +200,16 @@ def test_options_have_their_names_and_augmentation_its_parts(chain: Chain, tmp_p
     assert values_of(found.trainings, "augment") == ("none", "newell, rotation 10")
     assert values_of(found.trainings, "trainable") == (None, "decoder")
     assert values_of(found.trainings, "limit") == ("none", "none")
+
+
+def test_networks_differ_by_a_part_of_an_augmentation_without_a_preset(chain: Chain, tmp_path: Path) -> None:
+    for name, rotation in (("plain", None), ("turned", 20.0)):
+        config = dataclasses.replace(TINY_FINETUNE, rotation=rotation)
+        finetune.run(chain.baseline, chain.data, tmp_path / name, config, finetune.Execution())
+    plain, turned = (trained(open_artifact(tmp_path / name)) for name in ("plain", "turned"))
+    found = compare(plain, turned)
+    assert found.verdict is Control.ONE_OPTION
+    assert [(one.what, one.second[1]) for one in found.differences] == [("augment", "none, rotation 20")]
 
 
 def test_every_option_of_a_training_is_looked_at_but_the_networks_shape(chain: Chain) -> None:

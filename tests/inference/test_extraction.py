@@ -38,6 +38,8 @@ SPEC = HourglassSpec(keypoints=17, crop_size=128, width=WIDTH, stacks=3)
 class People:
     """Stands for crops: the pixels of person n are n, and two people share a file."""
 
+    crop_size = 8
+
     def __init__(self, count: int) -> None:
         self._count = count
         self.people = SimpleNamespace(

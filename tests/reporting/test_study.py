@@ -216,6 +216,8 @@ def test_the_budget_is_told_in_one_line() -> None:
     augmented = replace(budget, config={**budget.config, "augment": "newell", **PRESETS["newell"], "rotation": 10.0})
     assert budget_line(budget) == line
     assert budget_line(augmented) == line.replace("fp32, ", "fp32, augmentation newell, rotation 10, ")
+    turned = replace(budget, config={**budget.config, "rotation": 10.0, "scale": 0.0})
+    assert budget_line(turned) == line.replace("fp32, ", "fp32, augmentation none, rotation 10, ")
 
 
 def test_a_joint_that_nobody_has_is_not_one_of_the_tested_ones() -> None:

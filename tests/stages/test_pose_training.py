@@ -122,3 +122,6 @@ def test_options_that_say_auto_are_written_as_they_were_resolved(
     assert objective.dropout is not None
     assert (len(objective.train), len(objective.val)) == (4, 4)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyboardInterrupt):
+        begin(tiny_data, tmp_path / "run", dataclasses.replace(config, augment="none"), Execution(progress=said))
+    assert "augmentation: none, scale 0.1" in said.said

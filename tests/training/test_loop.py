@@ -186,8 +186,9 @@ def test_validation_that_gives_no_number_is_a_divergence(tmp_path: Path) -> None
         def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
             return {"val_loss": float("nan")}
 
-    with pytest.raises(Diverged, match="in validation .* is nan"):
+    with pytest.raises(Diverged, match="in validation .* is nan") as caught:
         trained(tmp_path / "run", Execution(), Blind())
+    assert caught.value.where == "epoch 1, step 3", "the last one"
 
 
 def test_weights_that_blew_up_never_reach_the_checkpoint(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from torch import nn
 
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
+from shgae.data.heatmaps import encode
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.recipes import HeatmapConfig
 from shgae.training.objectives import PoseObjective, heatmap_errors
+from tests.builders.augmentations import augmentation
 
 
 @settings(max_examples=25, deadline=None)
@@ -77,6 +79,28 @@ def test_a_batch_without_any_label_gives_a_loss_of_zero(tiny_data: Path) -> None
     batch = goal.load(np.arange(2), 0)
     blank = batch._replace(visibility=torch.zeros_like(batch.visibility))
     assert goal.loss(Spy(), blank, 0).item() == 0.0
+
+
+@pytest.mark.parametrize("unlabelled", ["masked", "empty"])
+def test_a_joint_outside_the_crop_counts_as_one_without_a_label_in_training_and_validation(
+    tiny_data: Path, unlabelled: str
+) -> None:
+    for changes in (None, augmentation(rotation=1e-9)):
+        goal = dataclasses.replace(objective(tiny_data, unlabelled=unlabelled), augmentation=changes)
+        counted, squares = [], []
+        for crops in (goal.train, goal.val):
+            xy, v = crops.people.xy_crop, crops.people.visibility
+            xy += 40
+            seen = (v > 0) & (xy <= 128).all(-1)
+            assert 0 < seen.sum() < (v > 0).sum()
+            maps = encode(torch.from_numpy(xy), torch.from_numpy(np.where(seen, v, 0)), goal.heatmap, 128)
+            counted.append(1024 * int(seen.sum() if unlabelled == "masked" else v.size))
+            squares.append(float(maps.double().square().sum()))
+        rows = np.arange(goal.samples)
+        assert goal.weight(rows, 0) == counted[0]
+        loss = goal.loss(Spy(), goal.load(rows, 0), goal.weight(rows, 0)).item()
+        assert loss == pytest.approx(squares[0] / counted[0], rel=1e-5)
+        assert goal.validate(Spy(), Execution())["val_loss"] == pytest.approx(squares[1] / counted[1], rel=1e-5)
 
 
 def test_validation_does_not_depend_on_batch_size_or_threads(tiny_data: Path) -> None:

@@ -20,7 +20,7 @@ from shgae.errors import Refused
 from shgae.evaluation.study_report import COSTS, STUDY, STUDY_COSTS, StudyCosts, StudyReport
 from shgae.execution import JOBS, Execution
 from shgae.experiments.part import Part
-from shgae.experiments.study import locks, registration, report, work
+from shgae.experiments.study import arms, locks, registration, report, work
 from shgae.experiments.study.estimate import Costs, StepCost
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.parts import Study
@@ -240,6 +240,7 @@ def _study(model: Path, data: Path, output: Path, config: StudyConfig, execution
     for split in ("train", "val"):
         read_people(prepared, split)  # raises if the data lacks it
     augmentation_of(config, loaded.skeleton, loaded.crop_size, data)  # raises if it cannot be done with these joints
+    _check_augmented(config, loaded, data)
     has_test = bool(prepared.facts["splits"].get("test"))
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
@@ -261,6 +262,16 @@ def _study(model: Path, data: Path, output: Path, config: StudyConfig, execution
     _check_components(study)
     note_near_mean_pose(loaded.artifact, execution.progress)
     return study
+
+
+def _check_augmented(config: StudyConfig, loaded: LoadedHourglass, data: Path) -> None:
+    """Raises :class:`Refused` where an arm's own augmentation cannot be done with these joints."""
+    for arm in (one for one in chosen_arms(config.arms) if "augment" in arms.arm_of(one).own):
+        own = arms.finetuning(arm, config, 0)
+        try:
+            augmentation_of(own, loaded.skeleton, loaded.crop_size, data)
+        except Refused as error:
+            raise Refused(error.what, error.where, error.why, f"--arms without {arm}") from error
 
 
 def _check_components(study: Study) -> None:

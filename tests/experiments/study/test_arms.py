@@ -18,6 +18,7 @@ from shgae.experiments.study.parts import Study
 from shgae.models.zoo import load_hourglass
 from shgae.option_lists import ARMS, size_of
 from shgae.recipes import ReportConfig, StudyConfig, as_json
+from shgae.skeleton import Skeleton
 from shgae.stages import plot, report
 from tests.builders.chain import Chain
 from tests.builders.studies import TINY
@@ -66,6 +67,17 @@ def test_the_optimizer_is_equal_in_every_arm() -> None:
     for optimizer in ("rmsprop", "sgd", "adam"):
         config = StudyConfig(precision="fp32", optimizer=optimizer)  # type: ignore[arg-type]
         assert {arms.finetuning(arm, config, 0).optimizer for arm in ARMS} == {optimizer}
+
+
+def test_an_augmentation_that_these_joints_do_not_allow_is_refused_before_any_arm_is_trained(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Skeleton, "halves", lambda joints: ((False,) * len(joints),) * 2)
+    config = replace(TINY, arms="none,none+augment", arm_augment="strong")
+    with pytest.raises(Refused) as caught:
+        run.run(chain.baseline, chain.data, tmp_path / "study", config, Execution())
+    assert (caught.value.what, caught.value.fix) == ("--half-body", "--arms without none+augment")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
