@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -83,10 +83,10 @@ class OneMode:
     silhouette: float
     """Of the people drawn; one start of K-means a K, as in the clouds."""
     elliptical: tuple[float, ...]
-    """Of clouds of the people's shape matrix and distances from their median in its units, directions drawn: heavy
-    tails."""
+    """Of clouds of the people's distances from their median, in directions drawn by their shape matrix: heavy tails."""
     copula: tuple[float, ...]
-    """Of clouds of the people's marginals and rank correlations, a Gaussian copula: skewed and sparse numbers."""
+    """Of clouds of the people's rank correlations, a Gaussian copula, and of marginals near theirs that have one peak:
+    skewed and sparse numbers."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~shgae.errors.Inconsistent` without clouds."""
@@ -196,12 +196,14 @@ def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Pro
         return None
     progress.start("clouds of one mode", 2 * CLOUDS, "clouds")
 
-    def highest(cloud: Callable[[Floats, np.random.Generator], Floats]) -> float:
+    def highest(cloud: Floats) -> float:
         progress.advance()
-        return _highest(cloud(some, numbers), ks, seed)
+        return _highest(cloud, ks, seed)
 
-    elliptical = tuple(highest(_elliptical_cloud) for _ in range(CLOUDS))
-    copula = tuple(highest(_copula_cloud) for _ in range(CLOUDS))
+    root = np.linalg.cholesky(_shape(some - np.median(some, axis=0)))
+    marginals = _one_peak(np.sort(some, axis=0))
+    elliptical = tuple(highest(_elliptical_cloud(some, root, numbers)) for _ in range(CLOUDS))
+    copula = tuple(highest(_copula_cloud(some, marginals, numbers)) for _ in range(CLOUDS))
     progress.finish()
     return OneMode(len(some), _highest(some, ks, seed), elliptical, copula)
 
@@ -219,14 +221,11 @@ def _highest(rows: Floats, ks: Sequence[int], seed: int) -> float:
     return max(found)
 
 
-def _elliptical_cloud(rows: Floats, numbers: np.random.Generator) -> Floats:
+def _elliptical_cloud(rows: Floats, root: Array, numbers: np.random.Generator) -> Floats:
     middle = np.median(rows, axis=0)
-    centred = rows - middle
-    root = np.linalg.cholesky(_shape(centred))
-    lengths = np.linalg.norm(np.linalg.solve(root, centred.T), axis=0)
-    steps = numbers.normal(size=rows.shape)
-    steps *= (numbers.permutation(lengths) / np.linalg.norm(steps, axis=1))[:, None]
-    cloud: Floats = middle + steps @ root.T
+    steps = numbers.normal(size=rows.shape) @ root.T
+    lengths = numbers.permutation(np.linalg.norm(rows - middle, axis=1))
+    cloud: Floats = middle + steps * (lengths / np.linalg.norm(steps, axis=1))[:, None]
     return cloud
 
 
@@ -244,14 +243,27 @@ def _shape(centred: Floats) -> Floats:
     return shape
 
 
-def _copula_cloud(rows: Floats, numbers: np.random.Generator) -> Floats:
+def _copula_cloud(rows: Floats, marginals: Floats, numbers: np.random.Generator) -> Floats:
     ties = numbers.uniform(size=rows.shape)  # equal values, such as zeros, in a drawn order
     ranks = np.lexsort((ties, rows), axis=0).argsort(0)
     normal = scipy.stats.norm.ppf((ranks + 0.5) / len(rows))
     variances, directions = np.linalg.eigh(np.atleast_2d(np.corrcoef(normal, rowvar=False)))
     drawn = numbers.normal(size=rows.shape) @ (directions * np.sqrt(np.maximum(variances, 0))).T
-    places = drawn.argsort(0).argsort(0)
-    return np.take_along_axis(np.sort(rows, axis=0), places, axis=0)
+    at = np.sort(numbers.uniform(0, len(rows) - 1, rows.shape), axis=0)
+    places = np.arange(len(rows))
+    values = [np.interp(x, places, one) for x, one in zip(at.T, marginals.T, strict=True)]
+    return np.take_along_axis(np.column_stack(values), drawn.argsort(0).argsort(0), axis=0)
+
+
+def _one_peak(rising: Floats) -> Floats:
+    """The nearest marginals (n, d) of one peak to these, each sorted: gaps that fall up to it and rise from there."""
+    regression = scipy.optimize.isotonic_regression
+    nearest = []
+    for gaps in np.diff(rising, axis=0).T:
+        sides = [(gaps[:peak], gaps[peak:]) for peak in range(1, len(gaps))]
+        fits = [np.concatenate([regression(a, increasing=False).x, regression(b).x]) for a, b in sides]
+        nearest.append(min(fits, key=lambda fit: float(np.square(fit - gaps).sum())))
+    return np.cumsum(np.column_stack([rising[0], np.array(nearest)]), axis=1).T
 
 
 def _fitted(means: KMeans, rows: Array) -> KMeans:

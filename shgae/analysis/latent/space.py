@@ -10,7 +10,7 @@ import torch
 
 from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
 from shgae.analysis.latent.report import STEPS
-from shgae.analysis.pca import Components, CovarianceSums, components_of
+from shgae.analysis.pca import ROUNDING, Components, CovarianceSums, components_of
 from shgae.analysis.splicer import encoded
 from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.activations import LARGEST, Activations, are_sound
@@ -157,6 +157,7 @@ def cluster_numbers(text: str, people: int) -> range:
 
 
 def leading(components: Components, wanted: int) -> range:
-    """The numbers of the components to traverse: no more than the people determine, and none of no variance."""
-    some = int((components.variances > 0).sum())
+    """The numbers of the components to traverse: no more than the people determine, and none of no variance but what
+    rounding leaves."""
+    some = int((components.variances > ROUNDING * components.variances.sum()).sum())
     return range(min(wanted, components.rank, KEPT, some))
