@@ -243,12 +243,3 @@ def no_cost(difference: Interval, measure: Measure) -> Undefined | None:
     if not difference.excludes_zero or abs(cost) < CLEAR * difference.standard_error:
         return Undefined.NO_COST
     return None if cost > 0 else Undefined.BASELINE_BETTER
-
-
-def loss_counts(visibility: Tensor, unlabelled: str) -> Bools:
-    """(n, K) the joints with maps that the training loss counts, of visibility (n, K) as annotated."""
-    import torch
-
-    counted = visibility > 0 if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
-    found: Bools = counted.cpu().numpy()
-    return found

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Tally, Truth, loss_counts
+from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Tally, Truth
 from shgae.analysis.site import Site
 from shgae.arrays import Bools, Floats32
 from shgae.artifacts.activations import LARGEST, are_sound
@@ -197,4 +197,4 @@ class Passes:
         """What the loss compares a batch with, (n, K, H, W), and which joints (n, K) it counts."""
         heatmap, rule = self._splicer.heatmap, self._splicer.cell_rule
         targets = heatmaps.encode(batch.xy_crop, batch.visibility, heatmap, batch.crops.shape[1], rule)
-        return targets, loss_counts(batch.visibility, heatmap.unlabelled)
+        return targets, heatmaps.loss_counts(batch.visibility, heatmap.unlabelled).cpu().numpy()

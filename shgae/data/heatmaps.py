@@ -113,6 +113,11 @@ def encode(
     return along_y[..., :, None] * (along_x * is_drawn[..., None])[..., None, :]
 
 
+def loss_counts(visibility: Tensor, unlabelled: str) -> Tensor:
+    """(N, K) the joints with maps that count in the loss: "masked" leaves out those without a label, "empty" none."""
+    return (visibility > 0) | (unlabelled == "empty")
+
+
 def decode(maps: Tensor) -> Decoded:
     """Maps (N, K, H, W) -> the highest cell of each, the first in reading order on ties, and its height.
 

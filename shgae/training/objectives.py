@@ -85,13 +85,13 @@ def heatmap_errors(
         maps: (N, S, K, H, W) predictions.
         targets: (N, K, H, W) float32.
         visibility: (N, K) uint8.
-        unlabelled: "empty" counts every map, "masked" leaves out joints without a label.
+        unlabelled: see :func:`~shgae.data.heatmaps.loss_counts`.
 
     Returns:
         (S,) float32 sums and the float32 count; loss = (sums / count).sum() over stacks.
     """
     squares = (maps.float() - targets[:, None]).square().sum((-2, -1))
-    counted = (visibility > 0) if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
+    counted = heatmaps.loss_counts(visibility, unlabelled)
     cells = targets.shape[-1] * targets.shape[-2]
     return (squares * counted[:, None]).sum((0, 2)), counted.sum(dtype=torch.float32) * cells
 

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.analysis.effects import Measure, ReplacementEffects, Tally, Truth, Undefined, loss_counts, no_cost
+from shgae.analysis.effects import Measure, ReplacementEffects, Tally, Truth, Undefined, no_cost
+from shgae.data.heatmaps import loss_counts
 from shgae.metrics import pck
 from shgae.metrics.statistics import Interval
 from shgae.training.objectives import heatmap_errors
@@ -26,7 +27,7 @@ def test_a_tally_is_what_a_loop_over_people_counts_however_they_come(
     visibility = torch.randint(0, 3, (people, JOINTS), generator=numbers, dtype=torch.uint8)
     found = Tally(people, JOINTS)
     for rows in np.array_split(np.random.default_rng(seed).permutation(people), -(-people // batch)):
-        counts = loss_counts(visibility[rows], unlabelled)
+        counts = loss_counts(visibility[rows], unlabelled).numpy()
         found.add(rows, maps[rows], untouched[rows], targets[rows], counts)
     for i in range(people):
         square, cells = heatmap_errors(maps[i][None, None], targets[i][None], visibility[i][None], unlabelled)

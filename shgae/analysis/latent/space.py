@@ -87,20 +87,16 @@ def read_latent(
     if len(rows) < 2:
         raise Refused("activations", "train", "one person has no spectrum", "more people")
     components = components_of(rows.mean(), rows.read, len(rows), execution)
-    kept = components.directions[:KEPT]
-    coefficients = np.empty((len(rows), len(kept)), np.float32)
+    coefficients = np.empty((len(rows), min(KEPT, len(components.variances))), np.float32)
     squares = np.empty(len(rows))
     codes = []
     if code is not None:
         code.to(device).eval()
-    mean = components.mean.astype(np.float32)
     execution.progress.start("coefficients and codes" if code else "coefficients", len(rows), "people")
     for part in in_chunks(np.arange(len(rows)), _ROWS):
         execution.stop.raise_if_set("analysis", "the same command again", saved=False)
         tensors = rows.read(part)
-        centred = tensors.reshape(len(part), -1) - mean
-        coefficients[part] = centred @ kept.T
-        squares[part] = np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
+        coefficients[part], squares[part] = _along(components, tensors)
         codes += [] if code is None else [encoded(code, tensors, device)]
         execution.progress.advance(len(part))
     execution.progress.finish()
@@ -118,9 +114,12 @@ def _scattered(codes: Floats32) -> Scattered:
     sums = CovarianceSums(codes.mean(0, dtype=np.float64))
     sums.add(codes)
     components = sums.components()
-    centred = codes - components.mean.astype(np.float32)
-    squares = np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
-    return Scattered(components, centred @ components.directions[:KEPT].T, squares)
+    return Scattered(components, *_along(components, codes))
+
+
+def _along(components: Components, rows: Floats32) -> tuple[Floats32, Floats]:
+    centred = rows.reshape(len(rows), -1) - components.mean.astype(np.float32)
+    return centred @ components.directions[:KEPT].T, np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
 
 
 def find_clusters(
