@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import scipy
@@ -15,10 +15,6 @@ from shgae.arrays import Array, Floats, Floats32, Ints
 from shgae.config import Count
 from shgae.errors import Inconsistent
 from shgae.execution import Progress
-
-if TYPE_CHECKING:
-    from sklearn.cluster import KMeans
-
 
 STARTS = 4
 """K-means begins so often, with other centres; the tightest result counts."""
@@ -136,8 +132,7 @@ def cluster(
     """Groups people (N, d) into K clusters for each K (2 or more) below N that so many different people allow, by
     scikit-learn's K-means.
 
-    ``space`` says in words what the rows are; of each cluster the ``nearest`` people are named. Equal seeds give equal
-    first centres and people compared, and so equal groups.
+    ``space`` says in words what the rows are; of each cluster the ``nearest`` people are named.
 
     Raises:
         ValueError: there are no more people, or fewer different ones, than the smallest K.
@@ -209,13 +204,12 @@ def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Pro
 
 
 def _highest(rows: Floats, ks: Sequence[int], seed: int) -> float:
-    from sklearn.cluster import KMeans  # takes a second, and a finished report does without
     from sklearn.metrics import pairwise_distances, silhouette_score
 
     distances = pairwise_distances(rows)
     found = [-1.0]
     for k in ks:
-        labels = _fitted(KMeans(k, n_init=1, random_state=seed), rows).labels_
+        labels = _fitted(rows, k, 1, seed).labels_
         if len(np.unique(labels)) > 1:
             found.append(float(silhouette_score(distances, labels, metric="precomputed")))
     return max(found)
@@ -266,19 +260,19 @@ def _one_peak(rising: Floats) -> Floats:
     return np.cumsum(np.column_stack([rising[0], np.array(nearest)]), axis=1).T
 
 
-def _fitted(means: KMeans, rows: Array) -> KMeans:
+def _fitted(rows: Array, k: int, starts: int, seed: int) -> Any:
+    from sklearn.cluster import KMeans  # takes a second, and a finished report does without
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of people, or of a cloud, of whom some are alike
-        return means.fit(rows)
+        return KMeans(k, n_init=starts, random_state=seed).fit(rows)
 
 
 def _clustering(rows: Floats32, k: int, compared: Ints, nearest: int, seed: int) -> Clustering:
-    from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
-    found = _fitted(KMeans(k, n_init=STARTS, random_state=seed), rows)
+    found = _fitted(rows, k, STARTS, seed)
     labels = found.labels_
     far = np.square(rows - found.cluster_centers_[labels]).sum(1)
     nearest_first = np.argsort(far, kind="stable")

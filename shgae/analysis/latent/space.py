@@ -156,7 +156,6 @@ def cluster_numbers(text: str, people: int) -> range:
 
 
 def leading(components: Components, wanted: int) -> range:
-    """The numbers of the components to traverse: no more than the people determine, and none of no variance but what
-    rounding leaves."""
+    """Numbers of the components to traverse: those that the people determine, of more variance than rounding leaves."""
     some = int((components.variances > ROUNDING * components.variances.sum()).sum())
     return range(min(wanted, components.rank, KEPT, some))
