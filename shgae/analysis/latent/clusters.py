@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -29,6 +29,8 @@ CLOUDS = 19
 """Clouds of each kind that a silhouette must exceed, all of them: a test at 5 %."""
 _TYLER_STEPS = 20
 _SILENT = Progress()
+View = Callable[[Array], Array]
+"""People (N, d) as they are compared, (N, d) of the same format: as they are, or at unit length."""
 _IN_CLOUD = 300
 """People of a cloud."""
 
@@ -127,16 +129,25 @@ class Clusters:
 
 
 def cluster(
-    rows: Floats32, ks: Sequence[int], space: str, *, nearest: int, seed: int, progress: Progress = _SILENT
+    people: Floats32,
+    ks: Sequence[int],
+    space: str,
+    *,
+    nearest: int,
+    seed: int,
+    progress: Progress = _SILENT,
+    view: View = np.asarray,
 ) -> Clusters:
     """Groups people (N, d) into K clusters for each K (2 or more) below N that so many different people allow, by
     scikit-learn's K-means.
 
-    ``space`` says in words what the rows are; of each cluster the ``nearest`` people are named.
+    ``space`` says in words what the ``view`` of them is that is compared; of each cluster the ``nearest`` people are
+    named.
 
     Raises:
         ValueError: there are no more people, or fewer different ones, than the smallest K.
     """
+    rows = view(people)
     compared = np.arange(len(rows))
     if len(rows) > MOST_COMPARED:
         compared = np.sort(np.random.Generator(np.random.Philox(seed)).permutation(len(rows))[:MOST_COMPARED])
@@ -150,7 +161,7 @@ def cluster(
     if not tried:
         raise ValueError(f"{len(rows)} people are too few for {min(ks)} clusters")
     highest = max(one.silhouette for one in tried)
-    one_mode = against_one_mode(rows, [one.k for one in tried], seed, progress) if highest > SOME else None
+    one_mode = against_one_mode(people, [one.k for one in tried], seed, progress, view) if highest > SOME else None
     return Clusters(verdict_of(highest, one_mode), len(rows), len(compared), space, tuple(tried), one_mode)
 
 
@@ -165,10 +176,10 @@ def verdict_of(silhouette: float, one_mode: OneMode | None) -> ClusterVerdict:
     return ClusterVerdict.APART if one_mode.is_exceeded else ClusterVerdict.ONE_MODE
 
 
-def unit_length(rows: Floats32) -> Floats32:
+def unit_length(rows: Array) -> Array:
     """Rows (N, d) as directions: each divided by its length; a row of zeros stays."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    directions: Floats32 = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    directions: Array = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     return directions
 
 
@@ -177,9 +188,12 @@ def distinct(rows: Floats32) -> int:
     return len(np.unique(np.round(rows / (np.abs(rows).max() or 1), 6), axis=0))
 
 
-def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Progress = _SILENT) -> OneMode | None:
+def against_one_mode(
+    rows: Floats32, ks: Sequence[int], seed: int, progress: Progress = _SILENT, view: View = np.asarray
+) -> OneMode | None:
     """Compares the highest silhouette of some people (N, d) with that of clouds of one mode (the idea of SigClust: Liu
-    et al. 2008, JASA 103, 1281-1293; there the cloud is Gaussian, which heavy tails alone exceed).
+    et al. 2008, JASA 103, 1281-1293; there the cloud is Gaussian, which heavy tails alone exceed), all as ``view``
+    shows them: directions of a long cloud of one mode have two.
 
     None where fewer than 20 people, or fewer than 3 a cluster, could be drawn: a cloud of so few has no shape.
     """
@@ -193,14 +207,14 @@ def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Pro
 
     def highest(cloud: Floats) -> float:
         progress.advance()
-        return _highest(cloud, ks, seed)
+        return _highest(view(cloud), ks, seed)
 
     root = np.linalg.cholesky(_shape(some - np.median(some, axis=0)))
     marginals = _one_peak(np.sort(some, axis=0))
     elliptical = tuple(highest(_elliptical_cloud(some, root, numbers)) for _ in range(CLOUDS))
     copula = tuple(highest(_copula_cloud(some, marginals, numbers)) for _ in range(CLOUDS))
     progress.finish()
-    return OneMode(len(some), _highest(some, ks, seed), elliptical, copula)
+    return OneMode(len(some), _highest(view(some), ks, seed), elliptical, copula)
 
 
 def _highest(rows: Floats, ks: Sequence[int], seed: int) -> float:

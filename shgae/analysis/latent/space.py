@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -136,9 +137,9 @@ def find_clusters(
     if latent.codes is not None:
         rows, space = latent.codes, f"the code's {latent.codes.shape[1]} dimensions"
     found = []
-    for some, name in ((rows, space), (unit_length(rows), f"{space} at unit length")):
-        too_alike = distinct(some) < each[0]
-        found.append(None if too_alike else cluster(some, each, name, nearest=NEAREST, seed=seed, progress=progress))
+    for name, view in ((space, np.asarray), (f"{space} at unit length", unit_length)):
+        clusters = partial(cluster, rows, each, name, nearest=NEAREST, seed=seed, progress=progress, view=view)
+        found.append(None if distinct(view(rows)) < each[0] else clusters())
     return found[0], found[1]
 
 

@@ -111,6 +111,15 @@ def test_groups_apart_along_one_dimension_exceed_clouds_of_one_mode() -> None:
     assert found.verdict == ClusterVerdict.APART and found.best.k == 2
 
 
+def test_directions_of_a_long_cloud_of_one_mode_are_two_and_no_clusters() -> None:
+    rows = (np.random.default_rng(0).normal(size=(150, 4)) * (20, 1, 1, 1)).astype(np.float32)
+    found = cluster(rows, (2, 3), "", nearest=1, seed=0, view=unit_length)
+    assert found.best.silhouette > 0.8 and found.verdict == ClusterVerdict.ONE_MODE
+    rows[::2, 0] = np.abs(rows[::2, 1]) + 90
+    rows[1::2, 1] = np.abs(rows[1::2, 0]) + 90
+    assert cluster(rows, (2, 3), "", nearest=1, seed=0, view=unit_length).verdict == ClusterVerdict.APART
+
+
 def test_a_unit_that_is_active_for_one_person_hides_no_groups() -> None:
     rows = np.pad(blobs(12), ((0, 0), (0, 1)))
     rows[0, -1] = 2
