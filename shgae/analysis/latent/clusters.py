@@ -83,8 +83,7 @@ class OneMode:
     elliptical: tuple[float, ...]
     """Of clouds of the people's distances from their median, in directions drawn by their shape matrix: heavy tails."""
     copula: tuple[float, ...]
-    """Of clouds of the people's rank correlations, a Gaussian copula, and of marginals near theirs that have one peak:
-    skewed and sparse numbers."""
+    """Of clouds of their rank correlations (Gaussian copula) and near marginals of one peak: skewed, sparse numbers."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~shgae.errors.Inconsistent` without clouds."""
@@ -102,7 +101,6 @@ class Clusters:
     """K-means for several K."""
 
     verdict: ClusterVerdict
-
     people: Count
     compared: int
     """People that the silhouettes are of."""
@@ -137,29 +135,26 @@ def cluster(
     seed: int,
     progress: Progress = _SILENT,
     view: View = np.asarray,
-) -> Clusters:
+) -> Clusters | None:
     """Groups people (N, d) into K clusters for each K (2 or more) below N that so many different people allow, by
-    scikit-learn's K-means.
+    scikit-learn's K-means; None where they allow none.
 
-    ``space`` says in words what the ``view`` of them is that is compared; of each cluster the ``nearest`` people are
-    named.
-
-    Raises:
-        ValueError: there are no more people, or fewer different ones, than the smallest K.
+    ``space`` says in words by which ``view`` they are compared; of each cluster the ``nearest`` people are named.
     """
     rows = view(people)
+    most = min(len(rows) - 1, distinct(rows))
+    if most < min(ks):
+        return None
     compared = np.arange(len(rows))
     if len(rows) > MOST_COMPARED:
         compared = np.sort(np.random.Generator(np.random.Philox(seed)).permutation(len(rows))[:MOST_COMPARED])
     progress.start("K-means", len(ks), "K")
-    tried, most = [], min(len(rows) - 1, distinct(rows))
+    tried = []
     for k in ks:
         if k <= most:
             tried.append(_clustering(rows, k, compared, nearest, seed))
         progress.advance()
     progress.finish()
-    if not tried:
-        raise ValueError(f"{len(rows)} people are too few for {min(ks)} clusters")
     highest = max(one.silhouette for one in tried)
     one_mode = against_one_mode(people, [one.k for one in tried], seed, progress, view) if highest > SOME else None
     return Clusters(verdict_of(highest, one_mode), len(rows), len(compared), space, tuple(tried), one_mode)
@@ -229,12 +224,11 @@ def _highest(rows: Floats, ks: Sequence[int], seed: int) -> float:
     return max(found)
 
 
-def _elliptical_cloud(rows: Floats, root: Array, numbers: np.random.Generator) -> Floats:
+def _elliptical_cloud(rows: Floats, root: Array, numbers: np.random.Generator) -> Array:
     middle = np.median(rows, axis=0)
     steps = numbers.normal(size=rows.shape) @ root.T
     lengths = numbers.permutation(np.linalg.norm(rows - middle, axis=1))
-    cloud: Floats = middle + steps * (lengths / np.linalg.norm(steps, axis=1))[:, None]
-    return cloud
+    return np.asarray(middle + steps * (lengths / np.linalg.norm(steps, axis=1))[:, None])
 
 
 def _shape(centred: Floats) -> Floats:
@@ -265,12 +259,11 @@ def _copula_cloud(rows: Floats, marginals: Floats, numbers: np.random.Generator)
 
 def _one_peak(rising: Floats) -> Floats:
     """The nearest marginals (n, d) of one peak to these, each sorted: gaps that fall up to it and rise from there."""
-    regression = scipy.optimize.isotonic_regression
+    fit = scipy.optimize.isotonic_regression
     nearest = []
     for gaps in np.diff(rising, axis=0).T:
-        sides = [(gaps[:peak], gaps[peak:]) for peak in range(1, len(gaps))]
-        fits = [np.concatenate([regression(a, increasing=False).x, regression(b).x]) for a, b in sides]
-        nearest.append(min(fits, key=lambda fit: float(np.square(fit - gaps).sum())))
+        fits = [np.concatenate([fit(gaps[:i], increasing=False).x, fit(gaps[i:]).x]) for i in range(1, len(gaps))]
+        nearest.append(min(fits, key=lambda one: float(np.square(one - gaps).sum())))
     return np.cumsum(np.column_stack([rising[0], np.array(nearest)]), axis=1).T
 
 

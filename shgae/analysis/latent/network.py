@@ -89,7 +89,6 @@ class Network:
     """One network at work for an analysis."""
 
     def __init__(self, splicer: Splicer) -> None:
-        """Of the stack that the splicer cuts open."""
         self._splicer, self._execution, graft = splicer, splicer.execution, splicer.site.own
         self._names = splicer.site.loaded.skeleton.names
         self._grafted = None if graft is None else splicer.through(graft)

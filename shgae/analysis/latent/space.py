@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
+from shgae.analysis.latent.clusters import Clusters, cluster, unit_length
 from shgae.analysis.latent.report import STEPS
 from shgae.analysis.pca import ROUNDING, Components, CovarianceSums, components_of
 from shgae.analysis.splicer import encoded
@@ -136,11 +136,8 @@ def find_clusters(
     rows, space = latent.bottleneck.coefficients, f"the first {latent.bottleneck.coefficients.shape[1]} components"
     if latent.codes is not None:
         rows, space = latent.codes, f"the code's {latent.codes.shape[1]} dimensions"
-    found = []
-    for name, view in ((space, np.asarray), (f"{space} at unit length", unit_length)):
-        clusters = partial(cluster, rows, each, name, nearest=NEAREST, seed=seed, progress=progress, view=view)
-        found.append(None if distinct(view(rows)) < each[0] else clusters())
-    return found[0], found[1]
+    find = partial(cluster, rows, each, nearest=NEAREST, seed=seed, progress=progress)
+    return find(space), find(f"{space} at unit length", view=unit_length)
 
 
 def cluster_numbers(text: str, people: int) -> range:

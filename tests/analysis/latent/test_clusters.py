@@ -158,8 +158,7 @@ def test_rows_at_unit_length_keep_their_direction() -> None:
 
 def test_more_clusters_than_people_are_left_out() -> None:
     assert [one.k for one in cluster(blobs(5, people=4), (2, 3, 9), "", nearest=1, seed=0).tried] == [2, 3]
-    with pytest.raises(ValueError, match="too few"):
-        cluster(blobs(5, people=2), (2,), "", nearest=1, seed=0)
+    assert cluster(blobs(5, people=2), (2,), "", nearest=1, seed=0) is None
 
 
 def test_more_clusters_than_different_people_are_left_out() -> None:
@@ -172,5 +171,4 @@ def test_more_clusters_than_different_people_are_left_out() -> None:
         found = cluster(rows, range(2, 6), "codes", nearest=2, seed=0)
     assert distinct(rows) == 2
     assert [[part.people for part in one.clusters] for one in found.tried] == [[40, 20]]
-    with pytest.raises(ValueError, match="too few"):
-        cluster(rows, (3, 4), "codes", nearest=2, seed=0)
+    assert cluster(rows, (3, 4), "codes", nearest=2, seed=0) is None
