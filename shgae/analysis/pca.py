@@ -89,14 +89,15 @@ class CovarianceSums:
             self._rows += len(rows)
 
     def components(self) -> Components:
-        """The principal components of everything added (variances divided by the number of rows).
+        """The principal components of everything added (variances divided by the number of rows), which it uses up.
 
         Raises:
             ValueError: nothing was added.
         """
         if not self._rows:
             raise ValueError("nothing was added")
-        return Components.of_covariance(self._mean, self._products / self._rows, self._rows)
+        self._products /= self._rows
+        return Components.of_covariance(self._mean, self._products, self._rows)
 
 
 def components_of(

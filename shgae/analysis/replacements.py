@@ -102,7 +102,6 @@ def rank(projection: Projection, count: int) -> Replacement:
     """x (n, C, 4, 4) projected on the first ``count`` components around the mean, as a linear autoencoder does."""
 
     def replace(x: Tensor, _: Rows) -> Tensor:
-        rebuilt = projection.extend(projection.begin(x), projection.coefficients(x), 0, count)
-        return rebuilt.view(x.shape)
+        return projection.extend(projection.begin(x), projection.coefficients(x), 0, count).view(x.shape)
 
     return replace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -130,7 +130,7 @@ class Splicer:
 
         return replace
 
-    def passes(self, crops: Crops, what: str, names: Iterable[str], instead: Instead) -> Passes:
+    def passes(self, crops: Crops, what: str, names: Collection[str], instead: Instead) -> Passes:
         """One way down a batch of a split, and ways up, with skips and without, for each of the replacements by name:
         ``instead`` makes those of a batch from its bottlenecks (n, C, 4, 4)."""
         passes = Passes(self, crops, names)
@@ -158,14 +158,13 @@ def encoded(autoencoder: Autoencoder, tensors: Floats32, device: torch.device) -
 class Passes:
     """The maps of a split with one replacement of the bottleneck after another, skips on and off."""
 
-    def __init__(self, splicer: Splicer, crops: Crops, names: Iterable[str] = ()) -> None:
+    def __init__(self, splicer: Splicer, crops: Crops, names: Collection[str] = ()) -> None:
         """Begins with nobody; ``names`` are those of the replacements."""
         people = crops.people
         xy, v = torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility)
         true_cells, visibility = heatmaps.truth(xy, v, crops.crop_size, splicer.cell_rule)
         size = crops.crop_size // heatmaps.STRIDE
         self.truth = Truth(true_cells.numpy(), visibility.numpy(), crops.photos, size)
-        names = tuple(names)
         self.on, self.off = ({name: Tally(*v.shape) for name in names} for _ in range(2))
         self._splicer = splicer
 

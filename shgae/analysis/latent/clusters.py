@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import scipy
@@ -15,10 +15,6 @@ from shgae.arrays import Array, Floats, Floats32, Ints
 from shgae.config import Count
 from shgae.errors import Inconsistent
 from shgae.execution import Progress
-
-if TYPE_CHECKING:
-    from sklearn.cluster import KMeans
-
 
 STARTS = 4
 """K-means begins so often, with other centres; the tightest result counts."""
@@ -33,6 +29,8 @@ CLOUDS = 19
 """Clouds of each kind that a silhouette must exceed, all of them: a test at 5 %."""
 _TYLER_STEPS = 20
 _SILENT = Progress()
+View = Callable[[Array], Array]
+"""People (N, d) as they are compared, (N, d) of the same format: as they are, or at unit length."""
 _IN_CLOUD = 300
 """People of a cloud."""
 
@@ -83,10 +81,9 @@ class OneMode:
     silhouette: float
     """Of the people drawn; one start of K-means a K, as in the clouds."""
     elliptical: tuple[float, ...]
-    """Of clouds of the people's shape matrix and distances from their median in its units, directions drawn: heavy
-    tails."""
+    """Of clouds of the people's distances from their median, in directions drawn by their shape matrix: heavy tails."""
     copula: tuple[float, ...]
-    """Of clouds of the people's marginals and rank correlations, a Gaussian copula: skewed and sparse numbers."""
+    """Of clouds of their rank correlations (Gaussian copula) and near marginals of one peak: skewed, sparse numbers."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~shgae.errors.Inconsistent` without clouds."""
@@ -104,7 +101,6 @@ class Clusters:
     """K-means for several K."""
 
     verdict: ClusterVerdict
-
     people: Count
     compared: int
     """People that the silhouettes are of."""
@@ -131,31 +127,36 @@ class Clusters:
 
 
 def cluster(
-    rows: Floats32, ks: Sequence[int], space: str, *, nearest: int, seed: int, progress: Progress = _SILENT
-) -> Clusters:
+    people: Floats32,
+    ks: Sequence[int],
+    space: str,
+    *,
+    nearest: int,
+    seed: int,
+    progress: Progress = _SILENT,
+    view: View = np.asarray,
+) -> Clusters | None:
     """Groups people (N, d) into K clusters for each K (2 or more) below N that so many different people allow, by
-    scikit-learn's K-means.
+    scikit-learn's K-means; None where they allow none.
 
-    ``space`` says in words what the rows are; of each cluster the ``nearest`` people are named. Equal seeds give equal
-    first centres and people compared, and so equal groups.
-
-    Raises:
-        ValueError: there are no more people, or fewer different ones, than the smallest K.
+    ``space`` says in words by which ``view`` they are compared; of each cluster the ``nearest`` people are named.
     """
+    rows = view(people)
+    most = min(len(rows) - 1, distinct(rows))
+    if most < min(ks):
+        return None
     compared = np.arange(len(rows))
     if len(rows) > MOST_COMPARED:
         compared = np.sort(np.random.Generator(np.random.Philox(seed)).permutation(len(rows))[:MOST_COMPARED])
     progress.start("K-means", len(ks), "K")
-    tried, most = [], min(len(rows) - 1, distinct(rows))
+    tried = []
     for k in ks:
         if k <= most:
             tried.append(_clustering(rows, k, compared, nearest, seed))
         progress.advance()
     progress.finish()
-    if not tried:
-        raise ValueError(f"{len(rows)} people are too few for {min(ks)} clusters")
     highest = max(one.silhouette for one in tried)
-    one_mode = against_one_mode(rows, [one.k for one in tried], seed, progress) if highest > SOME else None
+    one_mode = against_one_mode(people, [one.k for one in tried], seed, progress, view) if highest > SOME else None
     return Clusters(verdict_of(highest, one_mode), len(rows), len(compared), space, tuple(tried), one_mode)
 
 
@@ -170,10 +171,10 @@ def verdict_of(silhouette: float, one_mode: OneMode | None) -> ClusterVerdict:
     return ClusterVerdict.APART if one_mode.is_exceeded else ClusterVerdict.ONE_MODE
 
 
-def unit_length(rows: Floats32) -> Floats32:
+def unit_length(rows: Array) -> Array:
     """Rows (N, d) as directions: each divided by its length; a row of zeros stays."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    directions: Floats32 = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    directions: Array = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     return directions
 
 
@@ -182,9 +183,12 @@ def distinct(rows: Floats32) -> int:
     return len(np.unique(np.round(rows / (np.abs(rows).max() or 1), 6), axis=0))
 
 
-def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Progress = _SILENT) -> OneMode | None:
+def against_one_mode(
+    rows: Floats32, ks: Sequence[int], seed: int, progress: Progress = _SILENT, view: View = np.asarray
+) -> OneMode | None:
     """Compares the highest silhouette of some people (N, d) with that of clouds of one mode (the idea of SigClust: Liu
-    et al. 2008, JASA 103, 1281-1293; there the cloud is Gaussian, which heavy tails alone exceed).
+    et al. 2008, JASA 103, 1281-1293; there the cloud is Gaussian, which heavy tails alone exceed), all as ``view``
+    shows them: directions of a long cloud of one mode have two.
 
     None where fewer than 20 people, or fewer than 3 a cluster, could be drawn: a cloud of so few has no shape.
     """
@@ -196,38 +200,35 @@ def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Pro
         return None
     progress.start("clouds of one mode", 2 * CLOUDS, "clouds")
 
-    def highest(cloud: Callable[[Floats, np.random.Generator], Floats]) -> float:
+    def highest(cloud: Floats) -> float:
         progress.advance()
-        return _highest(cloud(some, numbers), ks, seed)
+        return _highest(view(cloud), ks, seed)
 
-    elliptical = tuple(highest(_elliptical_cloud) for _ in range(CLOUDS))
-    copula = tuple(highest(_copula_cloud) for _ in range(CLOUDS))
+    root = np.linalg.cholesky(_shape(some - np.median(some, axis=0)))
+    marginals = _one_peak(np.sort(some, axis=0))
+    elliptical = tuple(highest(_elliptical_cloud(some, root, numbers)) for _ in range(CLOUDS))
+    copula = tuple(highest(_copula_cloud(some, marginals, numbers)) for _ in range(CLOUDS))
     progress.finish()
-    return OneMode(len(some), _highest(some, ks, seed), elliptical, copula)
+    return OneMode(len(some), _highest(view(some), ks, seed), elliptical, copula)
 
 
 def _highest(rows: Floats, ks: Sequence[int], seed: int) -> float:
-    from sklearn.cluster import KMeans  # takes a second, and a finished report does without
     from sklearn.metrics import pairwise_distances, silhouette_score
 
     distances = pairwise_distances(rows)
     found = [-1.0]
     for k in ks:
-        labels = _fitted(KMeans(k, n_init=1, random_state=seed), rows).labels_
+        labels = _fitted(rows, k, 1, seed).labels_
         if len(np.unique(labels)) > 1:
             found.append(float(silhouette_score(distances, labels, metric="precomputed")))
     return max(found)
 
 
-def _elliptical_cloud(rows: Floats, numbers: np.random.Generator) -> Floats:
+def _elliptical_cloud(rows: Floats, root: Array, numbers: np.random.Generator) -> Array:
     middle = np.median(rows, axis=0)
-    centred = rows - middle
-    root = np.linalg.cholesky(_shape(centred))
-    lengths = np.linalg.norm(np.linalg.solve(root, centred.T), axis=0)
-    steps = numbers.normal(size=rows.shape)
-    steps *= (numbers.permutation(lengths) / np.linalg.norm(steps, axis=1))[:, None]
-    cloud: Floats = middle + steps @ root.T
-    return cloud
+    steps = numbers.normal(size=rows.shape) @ root.T
+    lengths = numbers.permutation(np.linalg.norm(rows - middle, axis=1))
+    return np.asarray(middle + steps * (lengths / np.linalg.norm(steps, axis=1))[:, None])
 
 
 def _shape(centred: Floats) -> Floats:
@@ -244,29 +245,41 @@ def _shape(centred: Floats) -> Floats:
     return shape
 
 
-def _copula_cloud(rows: Floats, numbers: np.random.Generator) -> Floats:
+def _copula_cloud(rows: Floats, marginals: Floats, numbers: np.random.Generator) -> Floats:
     ties = numbers.uniform(size=rows.shape)  # equal values, such as zeros, in a drawn order
     ranks = np.lexsort((ties, rows), axis=0).argsort(0)
     normal = scipy.stats.norm.ppf((ranks + 0.5) / len(rows))
     variances, directions = np.linalg.eigh(np.atleast_2d(np.corrcoef(normal, rowvar=False)))
     drawn = numbers.normal(size=rows.shape) @ (directions * np.sqrt(np.maximum(variances, 0))).T
-    places = drawn.argsort(0).argsort(0)
-    return np.take_along_axis(np.sort(rows, axis=0), places, axis=0)
+    at = np.sort(numbers.uniform(0, len(rows) - 1, rows.shape), axis=0)
+    places = np.arange(len(rows))
+    values = [np.interp(x, places, one) for x, one in zip(at.T, marginals.T, strict=True)]
+    return np.take_along_axis(np.column_stack(values), drawn.argsort(0).argsort(0), axis=0)
 
 
-def _fitted(means: KMeans, rows: Array) -> KMeans:
+def _one_peak(rising: Floats) -> Floats:
+    """The nearest marginals (n, d) of one peak to these, each sorted: gaps that fall up to it and rise from there."""
+    fit = scipy.optimize.isotonic_regression
+    nearest = []
+    for gaps in np.diff(rising, axis=0).T:
+        fits = [np.concatenate([fit(gaps[:i], increasing=False).x, fit(gaps[i:]).x]) for i in range(1, len(gaps))]
+        nearest.append(min(fits, key=lambda one: float(np.square(one - gaps).sum())))
+    return np.cumsum(np.column_stack([rising[0], np.array(nearest)]), axis=1).T
+
+
+def _fitted(rows: Array, k: int, starts: int, seed: int) -> Any:
+    from sklearn.cluster import KMeans  # takes a second, and a finished report does without
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of people, or of a cloud, of whom some are alike
-        return means.fit(rows)
+        return KMeans(k, n_init=starts, random_state=seed).fit(rows)
 
 
 def _clustering(rows: Floats32, k: int, compared: Ints, nearest: int, seed: int) -> Clustering:
-    from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
-    found = _fitted(KMeans(k, n_init=STARTS, random_state=seed), rows)
+    found = _fitted(rows, k, STARTS, seed)
     labels = found.labels_
     far = np.square(rows - found.cluster_centers_[labels]).sum(1)
     nearest_first = np.argsort(far, kind="stable")

@@ -89,7 +89,6 @@ class Network:
     """One network at work for an analysis."""
 
     def __init__(self, splicer: Splicer) -> None:
-        """Of the stack that the splicer cuts open."""
         self._splicer, self._execution, graft = splicer, splicer.execution, splicer.site.own
         self._names = splicer.site.loaded.skeleton.names
         self._grafted = None if graft is None else splicer.through(graft)
@@ -99,7 +98,7 @@ class Network:
 
     def rest(self, train: Crops) -> Rest:
         """The mean stack input, bottleneck and skips of the first training people."""
-        sums: list[Tensor] | None = None
+        sums: list[Tensor] = []
         people = min(RESTING, len(train))
         self._execution.progress.start("mean person", people, "people")
         done = 0
@@ -107,12 +106,11 @@ class Network:
             descent = self._splicer.descend(batch)
             parts = [descent.stack_input, descent.bottleneck, *descent.skips]
             totals = [part[: people - done].float().sum(0, keepdim=True) for part in parts if part is not None]
-            sums = totals if sums is None else [a + b for a, b in zip(sums, totals, strict=True)]
+            sums = [a + b for a, b in zip(sums, totals, strict=True)] if sums else totals
             done += len(batch.rows)
             if done >= people:
                 break
         self._execution.progress.finish()
-        assert sums is not None
         stack_input, bottleneck, *skips = (total / people for total in sums)
         return Rest(StackState(self._splicer.stack, stack_input, bottleneck, tuple(skips)), people)
 
@@ -197,7 +195,7 @@ class Network:
             if number in varying:
                 lost = side.difference(UNTOUCHED, str(number))
                 without = self._by_joint(tallies[str(number)], passes)
-                joints = {name: _minus(whole[name], without[name]) for name in whole}
+                joints = {name: None if own is None else own - (without[name] or 0) for name, own in whole.items()}
                 places = np.tile(mean, (len(SIGMAS), 1))
                 places[:, number] += np.asarray(SIGMAS) * deviation[number]
                 tensor = torch.from_numpy(places.astype(np.float32)).to(self._splicer.device)
@@ -253,7 +251,3 @@ def _ways(sides: Sequence[int]) -> dict[str, tuple[bool, ...]]:
     levels = len(sides)
     each = {f"off at {side}": tuple(i != level for i in range(levels)) for level, side in enumerate(sides)}
     return {"all on": (True,) * levels, **each, "all off": (False,) * levels}
-
-
-def _minus(first: float | None, second: float | None) -> float | None:
-    return None if first is None or second is None else first - second

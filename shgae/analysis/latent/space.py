@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
+from shgae.analysis.latent.clusters import Clusters, cluster, unit_length
 from shgae.analysis.latent.report import STEPS
-from shgae.analysis.pca import Components, CovarianceSums, components_of
+from shgae.analysis.pca import ROUNDING, Components, CovarianceSums, components_of
 from shgae.analysis.splicer import encoded
 from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.activations import LARGEST, Activations, are_sound
@@ -87,20 +88,16 @@ def read_latent(
     if len(rows) < 2:
         raise Refused("activations", "train", "one person has no spectrum", "more people")
     components = components_of(rows.mean(), rows.read, len(rows), execution)
-    kept = components.directions[:KEPT]
-    coefficients = np.empty((len(rows), len(kept)), np.float32)
+    coefficients = np.empty((len(rows), min(KEPT, len(components.variances))), np.float32)
     squares = np.empty(len(rows))
     codes = []
     if code is not None:
         code.to(device).eval()
-    mean = components.mean.astype(np.float32)
     execution.progress.start("coefficients and codes" if code else "coefficients", len(rows), "people")
     for part in in_chunks(np.arange(len(rows)), _ROWS):
         execution.stop.raise_if_set("analysis", "the same command again", saved=False)
         tensors = rows.read(part)
-        centred = tensors.reshape(len(part), -1) - mean
-        coefficients[part] = centred @ kept.T
-        squares[part] = np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
+        coefficients[part], squares[part] = _along(components, tensors)
         codes += [] if code is None else [encoded(code, tensors, device)]
         execution.progress.advance(len(part))
     execution.progress.finish()
@@ -118,9 +115,12 @@ def _scattered(codes: Floats32) -> Scattered:
     sums = CovarianceSums(codes.mean(0, dtype=np.float64))
     sums.add(codes)
     components = sums.components()
-    centred = codes - components.mean.astype(np.float32)
-    squares = np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
-    return Scattered(components, centred @ components.directions[:KEPT].T, squares)
+    return Scattered(components, *_along(components, codes))
+
+
+def _along(components: Components, rows: Floats32) -> tuple[Floats32, Floats]:
+    centred = rows.reshape(len(rows), -1) - components.mean.astype(np.float32)
+    return centred @ components.directions[:KEPT].T, np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
 
 
 def find_clusters(
@@ -136,11 +136,8 @@ def find_clusters(
     rows, space = latent.bottleneck.coefficients, f"the first {latent.bottleneck.coefficients.shape[1]} components"
     if latent.codes is not None:
         rows, space = latent.codes, f"the code's {latent.codes.shape[1]} dimensions"
-    found = []
-    for some, name in ((rows, space), (unit_length(rows), f"{space} at unit length")):
-        too_alike = distinct(some) < each[0]
-        found.append(None if too_alike else cluster(some, each, name, nearest=NEAREST, seed=seed, progress=progress))
-    return found[0], found[1]
+    find = partial(cluster, rows, each, nearest=NEAREST, seed=seed, progress=progress)
+    return find(space), find(f"{space} at unit length", view=unit_length)
 
 
 def cluster_numbers(text: str, people: int) -> range:
@@ -157,6 +154,6 @@ def cluster_numbers(text: str, people: int) -> range:
 
 
 def leading(components: Components, wanted: int) -> range:
-    """The numbers of the components to traverse: no more than the people determine, and none of no variance."""
-    some = int((components.variances > 0).sum())
+    """Numbers of the components to traverse: those that the people determine, of more variance than rounding leaves."""
+    some = int((components.variances > ROUNDING * components.variances.sum()).sum())
     return range(min(wanted, components.rank, KEPT, some))

@@ -125,14 +125,14 @@ class Splice:
         """The training mean (C, 4, 4), the principal components, and their owner in words."""
         if self.activations is not None:
             rows = training_rows(self.activations, self.splicer.site, self.config.limit)
-            mean = rows.mean()
-            what = f"{counted_people(len(rows), 'training')} of {self.activations.path} ({self.activations.short_id})"
-            return mean, components_of(mean, rows.read, len(rows), self.splicer.execution), what
-        crops = Crops(self.data, "train", self.config.limit)
-        tensors = self.splicer.bottlenecks(crops, "bottlenecks of train")
-        mean = tensors.mean(0, dtype=np.float64)
-        what = f"{counted_people(len(crops), 'training')}, in a pass of its own"
-        return mean, components_of(mean, lambda part: tensors[part], len(crops), self.splicer.execution), what
+            mean, read, people = rows.mean(), rows.read, len(rows)
+            whose = f" of {self.activations.path} ({self.activations.short_id})"
+        else:
+            tensors = self.splicer.bottlenecks(Crops(self.data, "train", self.config.limit), "bottlenecks of train")
+            mean, read, people = tensors.mean(0, dtype=np.float64), lambda rows: tensors[rows], len(tensors)
+            whose = ", in a pass of its own"
+        components = components_of(mean, read, people, self.splicer.execution)
+        return mean, components, f"{counted_people(people, 'training')}{whose}"
 
     def _offered(
         self, mean: Floats, components: Components, bottlenecks: Floats32

@@ -16,6 +16,7 @@ from shgae.analysis.latent.clusters import (
     OneMode,
     _copula_cloud,
     _elliptical_cloud,
+    _one_peak,
     against_one_mode,
     cluster,
     distinct,
@@ -102,13 +103,47 @@ def test_groups_apart_exceed_clouds_of_one_mode() -> None:
     assert found == cluster(rows, (2, 3), "", nearest=1, seed=0)
 
 
-def test_a_cloud_has_the_marginals_that_it_should() -> None:
+def test_groups_apart_along_one_dimension_exceed_clouds_of_one_mode() -> None:
+    """As two groups in coordinates of their principal components are: of such marginals clouds would have them too."""
+    rows = np.random.default_rng(0).normal(size=(150, 6))
+    rows[::2, 0] += 9
+    found = cluster(rows.astype(np.float32), (2, 3), "", nearest=1, seed=0)
+    assert found.verdict == ClusterVerdict.APART and found.best.k == 2
+
+
+def test_directions_of_a_long_cloud_of_one_mode_are_two_and_no_clusters() -> None:
+    rows = (np.random.default_rng(0).normal(size=(150, 4)) * (20, 1, 1, 1)).astype(np.float32)
+    found = cluster(rows, (2, 3), "", nearest=1, seed=0, view=unit_length)
+    assert found.best.silhouette > 0.8 and found.verdict == ClusterVerdict.ONE_MODE
+    rows[::2, 0] = np.abs(rows[::2, 1]) + 90
+    rows[1::2, 1] = np.abs(rows[1::2, 0]) + 90
+    assert cluster(rows, (2, 3), "", nearest=1, seed=0, view=unit_length).verdict == ClusterVerdict.APART
+
+
+def test_a_unit_that_is_active_for_one_person_hides_no_groups() -> None:
+    rows = np.pad(blobs(12), ((0, 0), (0, 1)))
+    rows[0, -1] = 2
+    assert cluster(rows, (2, 3, 4), "", nearest=1, seed=0).verdict == ClusterVerdict.APART
+
+
+def test_a_cloud_has_the_marginals_and_distances_that_it_should() -> None:
     numbers = np.random.default_rng(0)
     rows = numbers.gamma(0.4, size=(200, 3)) @ np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1.0]])
-    copula, elliptical = _copula_cloud(rows, numbers), _elliptical_cloud(rows, numbers)
-    assert np.array_equal(np.sort(copula, axis=0), np.sort(rows, axis=0))
+    marginals = _one_peak(np.sort(rows, axis=0))
+    copula, elliptical = _copula_cloud(rows, marginals, numbers), _elliptical_cloud(rows, np.eye(3), numbers)
+    assert np.quantile(copula, (0.1, 0.5, 0.9), 0) == pytest.approx(np.quantile(rows, (0.1, 0.5, 0.9), 0), abs=0.4)
     assert spearmanr(copula).statistic == pytest.approx(spearmanr(rows).statistic, abs=0.25)
-    assert elliptical.shape == rows.shape and np.isfinite(elliptical).all()
+    own, drawn = (np.sort(np.linalg.norm(one - np.median(rows, axis=0), axis=1)) for one in (rows, elliptical))
+    assert drawn == pytest.approx(own)
+
+
+def test_marginals_of_one_peak_stay_and_of_two_the_gap_between_them_is_spread() -> None:
+    gaps = np.array([[0.0, 0, 1, 2, 3], [3, 1, 9, 1, 5]])
+    rising = np.cumsum(np.pad(gaps, ((0, 0), (1, 0)), constant_values=7), axis=1).T
+    found = _one_peak(rising)
+    spread = np.diff(found, axis=0).T
+    assert spread == pytest.approx(np.array([[0, 0, 1, 2, 3], [3, 1, 5, 5, 5]]))
+    assert found[[0, -1]] == pytest.approx(rising[[0, -1]])
 
 
 def test_too_few_people_are_not_compared_with_clouds() -> None:
@@ -123,8 +158,7 @@ def test_rows_at_unit_length_keep_their_direction() -> None:
 
 def test_more_clusters_than_people_are_left_out() -> None:
     assert [one.k for one in cluster(blobs(5, people=4), (2, 3, 9), "", nearest=1, seed=0).tried] == [2, 3]
-    with pytest.raises(ValueError, match="too few"):
-        cluster(blobs(5, people=2), (2,), "", nearest=1, seed=0)
+    assert cluster(blobs(5, people=2), (2,), "", nearest=1, seed=0) is None
 
 
 def test_more_clusters_than_different_people_are_left_out() -> None:
@@ -137,5 +171,4 @@ def test_more_clusters_than_different_people_are_left_out() -> None:
         found = cluster(rows, range(2, 6), "codes", nearest=2, seed=0)
     assert distinct(rows) == 2
     assert [[part.people for part in one.clusters] for one in found.tried] == [[40, 20]]
-    with pytest.raises(ValueError, match="too few"):
-        cluster(rows, (3, 4), "codes", nearest=2, seed=0)
+    assert cluster(rows, (3, 4), "codes", nearest=2, seed=0) is None

@@ -41,6 +41,7 @@ def test_as_many_clusters_as_people_are_too_many() -> None:
 
 def test_no_component_is_traversed_that_does_not_vary_or_that_the_people_do_not_determine() -> None:
     assert leading(components([3, 2, 1, 0], rank=4), 9) == range(3)
+    assert leading(components([3, 2, 1e-9, 1e-20], rank=4), 9) == range(2)  # what rounding leaves
     assert leading(components([3, 2, 1, 1], rank=2), 9) == range(2)
     assert leading(components([3, 2, 1, 1], rank=4), 1) == range(1)
     assert leading(components([1] * (KEPT + 1), rank=KEPT + 1), KEPT + 1) == range(KEPT)
