@@ -37,7 +37,7 @@ from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, placed
-from shgae.inference.torch_settings import determinism, without_tf32
+from shgae.inference.torch_settings import determinism, settled
 from shgae.metrics.people import Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
@@ -102,7 +102,7 @@ class _Rules:
         return found | ({"official_sha256": self.official.sha256} if self.official else {})
 
 
-@without_tf32()
+@settled()
 def run(
     models: Sequence[Path],
     data: Path,

@@ -15,6 +15,7 @@ from shgae.config import some
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.inference.torch_settings import settled
 from shgae.models import grafting
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import LoadedAutoencoder, load_autoencoder, load_hourglass, state_arrays
@@ -61,6 +62,7 @@ class _Planting(NamedTuple):
     stacks: tuple[int, ...]
 
 
+@settled()
 def run(
     model: Path, autoencoders: Sequence[Path], output: Path, execution: Execution, stacks: Sequence[int] = (-1,)
 ) -> GraftResult:

@@ -16,6 +16,7 @@ from shgae.artifacts.store import Artifact
 from shgae.data.coco_json import read_dataset
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.inference.torch_settings import settled
 from shgae.models.checkpoint_formats import Upbringing
 from shgae.models.foreign import read_foreign, read_tuned
 from shgae.models.specs import HourglassSpec
@@ -57,6 +58,7 @@ class _Joints:
     sha256: str
 
 
+@settled()
 def run(
     file: Path,
     output: Path,

@@ -16,7 +16,6 @@ from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.device import placed
-from shgae.inference.torch_settings import without_tf32
 from shgae.models.hourglass import StackedHourglass
 from shgae.recipe_parts import AugmentConfig, augment_in_words
 from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig, as_json
@@ -46,7 +45,6 @@ class FitResult:
         return self.artifact.to_json() | counts | joints | best | {"history": self.summary.history}
 
 
-@without_tf32()
 def fit_pose(
     model: StackedHourglass,
     facts: dict[str, Any],

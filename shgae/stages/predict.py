@@ -24,7 +24,7 @@ from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, placed
 from shgae.inference.group_log import GroupLog, collect, remove_put_aside
 from shgae.inference.pose_finder import PoseFinder, Row, in_groups
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.recipes import PredictConfig, as_json
@@ -50,7 +50,7 @@ class PredictResult:
 
 
 @without_warnings()
-@without_tf32()
+@settled()
 def run(
     model: Path,
     photos: Sequence[Path],

@@ -16,7 +16,7 @@ from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
 from shgae.execution import Execution
 from shgae.inference.device import placed
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.specs import AutoencoderSpec
@@ -52,7 +52,7 @@ class AutoencoderResult:
         return self.artifact.to_json() | best | rest | validation | {"history": self.summary.history}
 
 
-@without_tf32()
+@settled()
 def run(activations: Path, output: Path, config: AutoencoderConfig, execution: Execution) -> AutoencoderResult:
     """Trains a new autoencoder on the training split and writes an autoencoder artefact.
 

@@ -25,6 +25,7 @@ from shgae.experiments.study.estimate import Costs, StepCost
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.parts import Study
 from shgae.inference.device import keep_precision, resolve_device, resolve_precision
+from shgae.inference.torch_settings import settled
 from shgae.models.autoencoder import SIDE
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.option_lists import PCA, chosen_arms
@@ -118,6 +119,7 @@ class StudyDryRun:
         return {"seconds": self.seconds, "parts": [dataclasses.asdict(cost) for cost in self.costs]}
 
 
+@settled()
 def run(
     model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution, jobs: int | None = None
 ) -> StudyResult:
