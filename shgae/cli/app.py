@@ -117,7 +117,6 @@ def _mend_streams() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """See :func:`main`."""
     try:
         try:
             # Not app(...): that would end the process itself when a pipe breaks.
@@ -137,7 +136,6 @@ def _run(arguments: list[str]) -> int:
 
 
 def _end(error: BaseException, words: list[str]) -> int:
-    """Says why, and gives the exit code."""
     from shgae.cli.console import error_line
     from shgae.cli.device_faults import device_fault
 

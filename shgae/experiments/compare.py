@@ -81,7 +81,6 @@ class CompareResult:
     report: StudyReport
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return self.artifact.to_json() | {"conclusion": study.conclusion(self.report)} | STUDY.to_json(self.report)
 
 

@@ -40,7 +40,6 @@ class ConvertResult:
     """What the format lacks, and what was left out."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {
             "output": str(self.output),
             "files": {split: str(path) for split, path in self.files.items()},

@@ -43,7 +43,6 @@ class DoctorResult:
     """What was tried: ``ok ...``, or ``failed: ...``."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {"usable": self.fault() is None, "machine": dict(self.machine), "checks": dict(self.checks)}
 
     def fault(self) -> Refused | None:

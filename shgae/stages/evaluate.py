@@ -53,8 +53,6 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """A finished evaluation."""
-
     report: EvaluationReport
     """Every number; ``data`` is as it was given."""
     predictions: tuple[Predictions, ...]
@@ -62,7 +60,6 @@ class EvaluateResult:
     """The evaluation that was written, if an output was given."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return EVALUATION.to_json(self.report) | (self.artifact.to_json() if self.artifact else {})
 
 

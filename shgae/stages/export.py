@@ -48,7 +48,6 @@ class ExportResult:
     """Images at once -> output -> its largest difference from torch's, as a share of torch's largest value."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {
             "output": str(self.path),
             "sha256": self.sha256,

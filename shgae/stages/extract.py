@@ -31,8 +31,6 @@ from shgae.wording import counted
 
 @dataclass(frozen=True)
 class ExtractResult:
-    """Finished activations."""
-
     artifact: Artifact
     splits: dict[Split, int]
     """People a split."""
@@ -48,7 +46,6 @@ class ExtractResult:
     """Of each stack: share of values below zero in the training split, 0 to 1."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         sites = {"stacks": list(self.stacks), "model_stacks": self.model_stacks}
         rest = {"shape": list(self.shape), "bytes": self.size, "negative_share": list(self.negative_share)}
         return self.artifact.to_json() | {"splits": self.splits} | sites | rest

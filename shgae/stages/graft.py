@@ -33,14 +33,11 @@ class GraftedStack:
     """Other stacks that carry the very same one; none where it is this stack's own."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {"stack": self.stack, "code_size": self.code_size, "shared_with": list(self.shared_with)}
 
 
 @dataclass(frozen=True)
 class GraftResult:
-    """A grafted network."""
-
     artifact: Artifact
     parameters: int
     """Weights of hourglass and autoencoders together; shared ones count once."""
@@ -48,7 +45,6 @@ class GraftResult:
     """Every stack that carries an autoencoder now, those that did before too."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return self.artifact.to_json() | {
             "parameters": self.parameters,
             "sites": [site.to_json() for site in self.sites],

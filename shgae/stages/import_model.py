@@ -29,8 +29,6 @@ _OURS = "shgae, tuned elsewhere"
 
 @dataclass(frozen=True)
 class ImportResult:
-    """An imported network."""
-
     artifact: Artifact
     family: str
     """What the file was recognised as."""
@@ -39,7 +37,6 @@ class ImportResult:
     """Tensors of the file that its network never used."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         facts = self.artifact.facts
         found = {"family": self.family, "parameters": self.parameters}
         if self.artifact.manifest.kind == "hourglass":

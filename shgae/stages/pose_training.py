@@ -28,8 +28,6 @@ from shgae.training.objectives import PoseObjective
 
 @dataclass(frozen=True)
 class FitResult:
-    """A finished pose training."""
-
     artifact: Artifact
     summary: FitSummary
     parameters: int
@@ -38,7 +36,6 @@ class FitResult:
     """How many of them learned; the others were frozen."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         counts = {"parameters": self.parameters, "trained_parameters": self.trained_parameters}
         joints = {key: value for key, value in self.artifact.facts.items() if key == "joints"}
         best = {"best_epoch": self.summary.best_epoch, "best": self.summary.best}

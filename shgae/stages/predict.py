@@ -39,12 +39,9 @@ _SHEET_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class PredictResult:
-    """Finished predictions."""
-
     artifact: Artifact
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         facts = {key: value for key, value in self.artifact.facts.items() if key != "skeleton"}
         return self.artifact.to_json() | facts | {"sheet": str(self.artifact.path / SHEET)}
 

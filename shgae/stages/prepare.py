@@ -42,8 +42,6 @@ _SHEET_BYTES = 600_000
 
 @dataclass(frozen=True)
 class PrepareResult:
-    """What ``prepare`` made."""
-
     artifact: Artifact
     splits: Mapping[str, int]
     """Samples of each split."""
@@ -59,7 +57,6 @@ class PrepareResult:
     """Photos that EXIF says to turn."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         shared = self.artifact.facts.get("shared_photos", {})
         counts = {"splits": dict(self.splits), "dropped": dict(self.dropped), "bad_photos": self.bad_photos}
         skeleton = Skeleton.from_json(self.artifact.facts["skeleton"])

@@ -30,8 +30,6 @@ from shgae.training.objectives import ReconstructionObjective, reconstruct, resi
 
 @dataclass(frozen=True)
 class AutoencoderResult:
-    """A pre-trained autoencoder."""
-
     artifact: Artifact
     summary: FitSummary
     reconstruction: Reconstruction
@@ -45,7 +43,6 @@ class AutoencoderResult:
     parameters: int
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         best = {"best_epoch": self.summary.best_epoch, "best": self.summary.best}
         rest = {"stacks": list(self.stacks), "model_stacks": self.model_stacks, "parameters": self.parameters}
         validation = _validation(self.reconstruction, self.by_stack)

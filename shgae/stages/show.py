@@ -56,7 +56,6 @@ class ShowResult:
     """The table of those left out, if it was asked for."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         people: list[dict[str, Any]] = [
             {"annotation_id": annotation, "row": row}
             for annotation, row in zip(self.annotation_ids, self.rows, strict=True)

@@ -51,7 +51,6 @@ class StudyResult:
         return STUDY_COSTS.read(self.artifact.file(COSTS))
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         said = {"made": list(self.made), "kept": self.kept, "conclusion": conclusion(self.report)}
         return self.artifact.to_json() | said | STUDY.to_json(self.report)
 
@@ -65,7 +64,6 @@ class PartResult:
     """What this run made: the part and what it is made from, as far as that was not there."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return self.artifact.to_json() | {"made": list(self.made)}
 
 
@@ -98,7 +96,6 @@ class Listing:
     """How long the rest takes in one process, by what was made: ``about 2 h``; "" where nothing is known."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return dataclasses.asdict(self)
 
 
@@ -115,7 +112,6 @@ class StudyDryRun:
         return sum(cost.seconds for cost in self.costs)
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {"seconds": self.seconds, "parts": [dataclasses.asdict(cost) for cost in self.costs]}
 
 
