@@ -14,7 +14,7 @@ from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import SHEET
 from shgae.artifacts.store import Artifact
-from shgae.data.photo_files import without_warnings
+from shgae.data.photo_files import settled_pillow
 from shgae.data.photo_request import PhotoRequest, read_request
 from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused
@@ -46,7 +46,7 @@ class PredictResult:
         return self.artifact.to_json() | facts | {"sheet": str(self.artifact.path / SHEET)}
 
 
-@without_warnings()
+@settled_pillow()
 @settled()
 def run(
     model: Path,
