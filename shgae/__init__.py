@@ -29,9 +29,11 @@ def open_model(path: str | Path) -> StackedHourglass:
     """
     from pathlib import Path
 
+    from shgae.inference.torch_settings import settled
     from shgae.models.zoo import load_hourglass
 
-    return load_hourglass(Path(path)).module
+    with settled():
+        return load_hourglass(Path(path)).module
 
 
 def open_autoencoder(path: str | Path) -> Autoencoder:
@@ -44,9 +46,11 @@ def open_autoencoder(path: str | Path) -> Autoencoder:
     """
     from pathlib import Path
 
+    from shgae.inference.torch_settings import settled
     from shgae.models.zoo import load_autoencoder
 
-    return load_autoencoder(Path(path)).module
+    with settled():
+        return load_autoencoder(Path(path)).module
 
 
 def open_activations(path: str | Path, *, stack: int | None = None, data: str | Path | None = None) -> ActivationSplits:
@@ -67,7 +71,7 @@ def open_activations(path: str | Path, *, stack: int | None = None, data: str | 
 
     from shgae.artifacts.activation_splits import open_splits
 
-    return open_splits(Path(path), stack, None if data is None else Path(data))
+    return open_splits(Path(path).absolute(), stack, None if data is None else Path(data).absolute())
 
 
 def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, activations: ActivationSplits) -> None:

@@ -1,7 +1,7 @@
 """What can go wrong by a user's hand: one line of text and one exit code each.
 
 Exit codes (the contract): 0 done; 1 a bug; 2 input, option or artefact refused; 4 training diverged; 5 disk or
-I/O; 130 / 143 interrupted by SIGINT / SIGTERM or SIGHUP.
+I/O; 130 interrupted by SIGINT, 143 by SIGTERM or SIGHUP.
 """
 
 from __future__ import annotations
@@ -67,8 +67,11 @@ class ShgaeError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, where: object, why: str, fix: str = "") -> None:
+        # The arguments stay those of the class: so an error comes whole out of another process.
         self.what, self.where, self.why, self.fix = what, str(where), why, fix
-        super().__init__(self.line())
+
+    def __str__(self) -> str:
+        return self.line()
 
     def line(self) -> str:
         """The message without its leading ``error:``."""

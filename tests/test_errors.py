@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.errors import Refused, quoted, shortened
+from shgae.errors import DiskError, Diverged, Interrupted, PeerLost, Refused, ShgaeError, quoted, shortened
 
 
 @given(st.text(max_size=300), st.integers(20, 200))
@@ -53,3 +55,17 @@ def test_a_value_is_quoted_as_its_file_spells_it(value: object, text: str) -> No
 
 def test_a_number_that_python_writes_in_hexadecimal_alone_is_named() -> None:
     assert quoted(int("f" * 5000, 16)) == "a number of thousands of digits"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(kind("a", "b", "c", "d") for kind in (Refused, DiskError, Diverged, PeerLost)),
+        Interrupted(15, "run", "it again", saved=False),
+    ],
+)
+def test_an_error_comes_whole_out_of_another_process(error: ShgaeError) -> None:
+    """A pool of processes ends, or waits for ever, where an error cannot be unpickled."""
+    found = copy.copy(error)  # built of what pickle would write
+    assert type(found) is type(error)
+    assert (str(found), found.line(), found.exit_code) == (error.line(), error.line(), error.exit_code)

@@ -23,8 +23,6 @@ from shgae.wording import listed
 class UnknownSplit(Refused, KeyError):
     """A split that is not there; a KeyError too, as a mapping raises it."""
 
-    __str__ = Exception.__str__
-
 
 class SplitActivations:
     """The bottleneck tensors of one split at one stack; they stay on disk until their rows are read."""

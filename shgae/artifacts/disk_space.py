@@ -29,7 +29,6 @@ class DryRun:
     """About how long it takes, by a few measured pieces."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         made = {"output": str(self.output), "what": self.what, "bytes": self.size, "free": self.free}
         return made | {"seconds": round(self.seconds, 3)}
 

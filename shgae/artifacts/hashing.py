@@ -110,8 +110,8 @@ def unlike(path: Path, sha256: str, size: int, *, anew: bool) -> str | None:
     try:
         with open_input(path) as file:
             return unlike_open(file, sha256, size, anew=anew)
-    except Refused as error:
-        return "is missing" if not path.is_file() else error.why
+    except Refused:
+        return "may not be read: check its permissions" if path.is_file() else "is missing"
 
 
 def unlike_open(file: BufferedReader, sha256: str, size: int, *, anew: bool = False) -> str | None:

@@ -156,7 +156,6 @@ def _plain(value: Any) -> Any:
 
 
 def _read(kind: Any, value: Any, path: str) -> Any:
-    """The value as that type."""
     if kind in _SCALARS:  # first: a report of many people is numbers, for the most part
         return _scalar(kind, value, path)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

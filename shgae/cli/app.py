@@ -23,7 +23,7 @@ from shgae.cli.launcher import LOST, Launch, launch, set_aside
 from shgae.config import closest
 from shgae.errors import DiskError, PeerLost, Refused, ShgaeError, shortened
 from shgae.execution import RENDEZVOUS
-from shgae.wording import listed
+from shgae.wording import few, listed
 
 BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + getattr(signal, "SIGPIPE", 13)
 _AGAIN = "the same command (with --resume where it has one)"
@@ -117,7 +117,6 @@ def _mend_streams() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """See :func:`main`."""
     try:
         try:
             # Not app(...): that would end the process itself when a pipe breaks.
@@ -137,7 +136,6 @@ def _run(arguments: list[str]) -> int:
 
 
 def _end(error: BaseException, words: list[str]) -> int:
-    """Says why, and gives the exit code."""
     from shgae.cli.console import error_line
     from shgae.cli.device_faults import device_fault
 
@@ -173,9 +171,10 @@ def usage_line(error: typer.TyperException, words: list[str], commands: dict[str
         why = re.sub(pattern, plain, why)
     option = getattr(error, "option_name", "")
     homes = [home for home, command in commands.items() if option in set(flags(command))]
+    called = f"shgae {name}".strip()
     if homes and name not in homes:
-        why = f"{option} is not an option of shgae {name}, but of {listed(homes)}"
-    fix = "check its permissions" if "is not readable" in why else f"{f'shgae {name}'.strip()} --help"
+        why = f"{option} is not an option of {called}, but of {few(homes) if len(homes) > 3 else listed(homes)}"
+    fix = "check its permissions" if "is not readable" in why else f"{called} --help"
     if chosen := re.search(r"'(--[\w-]+)'.*?: '(.*)' is not one of (.*)", why):
         near = closest(chosen[2].strip(), re.findall("'([^']*)'", chosen[3]))
         fix = f"{chosen[1]} {near}" if near else fix

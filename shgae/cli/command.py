@@ -62,7 +62,6 @@ class Command:
     help: str
 
     def add_to(self, app: typer.Typer) -> None:
-        """Registers it."""
         first_sentence = self.help.partition("\n\n")[0]
         app.command(
             self.name, cls=_SectionedCommand, help=self.help, short_help=first_sentence, rich_help_panel=self.section

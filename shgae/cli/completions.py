@@ -158,7 +158,6 @@ def _quoted(text: str) -> str:
 
 
 def main(folder: Path) -> None:
-    """Writes the scripts into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in scripts().items():
         (folder / name).write_text(text, encoding="utf-8")

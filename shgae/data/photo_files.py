@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.input_file import open_input
@@ -70,14 +70,20 @@ class Header:
 
 
 @contextmanager
-def without_warnings() -> Iterator[None]:
-    """Keeps back Pillow's warnings of large photos and torn EXIF blocks, for a whole command: threads read the photos.
+def settled_pillow() -> Iterator[None]:
+    """Around a whole command, for threads read the photos: Pillow's warnings of large photos and torn EXIF blocks are
+    kept back, and what a program has told Pillow to take or refuse does not hold.
 
     Sizes are checked in :func:`~shgae.data.photo_decoding.open_photo`, which ends with a line of its own.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
+    before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, 2**30 // 12  # as Pillow begins
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
 def read_header(path: Path) -> Header | None:

@@ -31,6 +31,7 @@ from shgae.experiments.study import scores
 from shgae.experiments.study.arms import Pair
 from shgae.experiments.study.differences import Pairing, compared, differences, mean_pck
 from shgae.experiments.study.report import write_report
+from shgae.inference.torch_settings import settled
 from shgae.metrics import pck
 from shgae.metrics.comparison import by_joint
 from shgae.metrics.people import People
@@ -80,7 +81,6 @@ class CompareResult:
     report: StudyReport
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return self.artifact.to_json() | {"conclusion": study.conclusion(self.report)} | STUDY.to_json(self.report)
 
 
@@ -148,6 +148,7 @@ class _Bench:
         return _Run(sha256, folder, said, hits, scores.score(cells, true, np.asarray(visibility, np.uint8), size))
 
 
+@settled()
 def run(
     arms: Sequence[GivenArm],
     data: Path,

@@ -59,7 +59,6 @@ class DemoResult:
     pictures: tuple[Path, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         pictures = [str(picture) for picture in self.pictures]
         return {"output": str(self.output), "evaluation": self.evaluation.to_json(), "pictures": pictures}
 

@@ -1,4 +1,4 @@
-"""Settings that torch has once for the whole process: TF32, deterministic algorithms, cuDNN's search.
+"""Settings of torch, most of them one for the whole process: TF32, deterministic algorithms, cuDNN's search.
 
 A computation holds what it needs. Threads may compute at once: the first saves the settings, the strictest wish holds
 for all of them, and the last puts the settings back.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 
 from shgae.errors import Refused
@@ -56,6 +57,8 @@ class _Setting:
 class _Float32(NamedTuple):
     """How float32 may be rounded, in torch's two ways to say it; None where the older way contradicts the newer."""
 
+    usual: torch.dtype
+    """Of a tensor that is made without a number format."""
     convolutions: bool | None
     products: str | None
     operations: tuple[str, ...]
@@ -64,9 +67,10 @@ class _Float32(NamedTuple):
     def read(cls) -> _Float32:
         convolutions = _unless_mixed(lambda: torch.backends.cudnn.allow_tf32)
         products = _unless_mixed(torch.get_float32_matmul_precision)
-        return cls(convolutions, products, tuple(one.fp32_precision for one in _OPERATIONS))
+        return cls(torch.get_default_dtype(), convolutions, products, tuple(one.fp32_precision for one in _OPERATIONS))
 
     def write(self) -> None:
+        torch.set_default_dtype(self.usual)
         if self.convolutions is not None:
             torch.backends.cudnn.allow_tf32 = self.convolutions
         if self.products is not None:
@@ -76,7 +80,7 @@ class _Float32(NamedTuple):
             one.fp32_precision = precision
 
     def wanted(self, _wishes: Sequence[str]) -> _Float32:
-        return _Float32(False, "highest", ("ieee",) * len(_OPERATIONS))
+        return _Float32(torch.float32, False, "highest", ("ieee",) * len(_OPERATIONS))
 
 
 def _unless_mixed(read: Callable[[], Value]) -> Value | None:
@@ -91,8 +95,20 @@ _FLOAT32 = _Setting(_Float32)
 
 @contextmanager
 def without_tf32() -> Iterator[None]:
-    """Within it float32 is never TF32, to which torch lets convolutions on GPUs round by default."""
+    """Within it tensors are float32 by default, never TF32, to which torch lets convolutions on GPUs round."""
     with _FLOAT32.held("exact"):
+        yield
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Around a command: :func:`without_tf32`, and no setting of the program that calls it, such as a default device,
+    autocast, switched off gradients or numpy's errors, holds within it."""
+    on_cpu = nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
+    with without_tf32(), on_cpu, torch.inference_mode(False), torch.enable_grad(), ExitStack() as uncast:
+        for kind in ("cpu", "cuda", "mps", "xpu"):
+            uncast.enter_context(torch.autocast(kind, enabled=False))
+        uncast.enter_context(np.errstate(all="warn", under="ignore"))
         yield
 
 

@@ -17,14 +17,14 @@ from shgae.artifacts.manifest import REPORT
 from shgae.config import some
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.recipes import AnalyzeConfig, as_json
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.latent_figures import LatentPictures
 from shgae.reporting.table import write_pages
 
 
-@without_tf32()
+@settled()
 def run(
     inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: Execution
 ) -> AnalysisResult[AnalysisReport]:

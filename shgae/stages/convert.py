@@ -13,7 +13,7 @@ from shgae.artifacts.output_file import check_file, make_room
 from shgae.artifacts.tables import dumps
 from shgae.data.converters.annotations import DataSet, read_annotations
 from shgae.data.converters.people import photo_sizes, to_coco
-from shgae.data.photo_files import without_warnings
+from shgae.data.photo_files import settled_pillow
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.wording import counted, listed
@@ -40,7 +40,6 @@ class ConvertResult:
     """What the format lacks, and what was left out."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {
             "output": str(self.output),
             "files": {split: str(path) for split, path in self.files.items()},
@@ -53,7 +52,7 @@ class ConvertResult:
         }
 
 
-@without_warnings()
+@settled_pillow()
 def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execution: Execution) -> ConvertResult:
     """Writes ``SPLIT.json`` into the folder ``output``, for every split that the file tells apart.
 

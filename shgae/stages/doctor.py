@@ -23,7 +23,7 @@ from shgae.artifacts.tensors import load_tensors, save_tensors
 from shgae.errors import Refused, ShgaeError
 from shgae.execution import processors
 from shgae.inference.device import UNTESTED, autocast, best_precision, multiplies_bf16, resolve_device
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import build_hourglass
 from shgae.recipes import FitConfig
@@ -43,7 +43,6 @@ class DoctorResult:
     """What was tried: ``ok ...``, or ``failed: ...``."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {"usable": self.fault() is None, "machine": dict(self.machine), "checks": dict(self.checks)}
 
     def fault(self) -> Refused | None:
@@ -139,7 +138,7 @@ def _write_and_read() -> str:
     return f"{array.nbytes / 1e6:.0f} MB written, synced, read back and hashed"
 
 
-@without_tf32()
+@settled()
 def _train(device: torch.device) -> str:
     precision, _ = best_precision(device)
     scale = first_position(precision).scale

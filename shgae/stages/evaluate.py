@@ -37,7 +37,7 @@ from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, placed
-from shgae.inference.torch_settings import determinism, without_tf32
+from shgae.inference.torch_settings import determinism, settled
 from shgae.metrics.people import Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
@@ -53,8 +53,6 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """A finished evaluation."""
-
     report: EvaluationReport
     """Every number; ``data`` is as it was given."""
     predictions: tuple[Predictions, ...]
@@ -62,7 +60,6 @@ class EvaluateResult:
     """The evaluation that was written, if an output was given."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return EVALUATION.to_json(self.report) | (self.artifact.to_json() if self.artifact else {})
 
 
@@ -102,7 +99,7 @@ class _Rules:
         return found | ({"official_sha256": self.official.sha256} if self.official else {})
 
 
-@without_tf32()
+@settled()
 def run(
     models: Sequence[Path],
     data: Path,

@@ -19,6 +19,7 @@ from shgae.artifacts.output_file import ONNX, check_file, make_room
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.inference.torch_settings import settled
 from shgae.models.exporting import BATCHES, PACKAGES, MapsAndCodes, check, to_onnx
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 
@@ -47,7 +48,6 @@ class ExportResult:
     """Images at once -> output -> its largest difference from torch's, as a share of torch's largest value."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {
             "output": str(self.path),
             "sha256": self.sha256,
@@ -59,6 +59,7 @@ class ExportResult:
         }
 
 
+@settled()
 def run(model: Path, output: Path, execution: Execution) -> ExportResult:
     """Writes the network as ONNX, if onnxruntime makes of it what torch does; equal models give equal files.
 

@@ -23,7 +23,7 @@ from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import announce, describe, placed
 from shgae.inference.extraction import FORMATS, NUMBERS, Extraction, bottlenecks_of
-from shgae.inference.torch_settings import determinism, without_tf32
+from shgae.inference.torch_settings import determinism, settled
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import SPLITS, ExtractConfig, Split, as_json
 from shgae.wording import counted
@@ -31,8 +31,6 @@ from shgae.wording import counted
 
 @dataclass(frozen=True)
 class ExtractResult:
-    """Finished activations."""
-
     artifact: Artifact
     splits: dict[Split, int]
     """People a split."""
@@ -48,13 +46,12 @@ class ExtractResult:
     """Of each stack: share of values below zero in the training split, 0 to 1."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         sites = {"stacks": list(self.stacks), "model_stacks": self.model_stacks}
         rest = {"shape": list(self.shape), "bytes": self.size, "negative_share": list(self.negative_share)}
         return self.artifact.to_json() | {"splits": self.splits} | sites | rest
 
 
-@without_tf32()
+@settled()
 def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution: Execution) -> ExtractResult:
     """Computes the bottleneck of every person in one pass, at one stack or several, and writes it in shards.
 
@@ -105,7 +102,7 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
     return ExtractResult(artifact, splits, plan.stacks, model_stacks, plan.shape, size, share)
 
 
-@without_tf32()
+@settled()
 def dry_run(model: Path, data: Path, output: Path, config: ExtractConfig, execution: Execution) -> DryRun:
     """Says what :func:`run` would make, and how long that takes by the first batch; nothing is written.
 

@@ -10,6 +10,7 @@ from shgae.artifacts.compatibility import check_crops, joint_mismatch, other_joi
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
+from shgae.inference.torch_settings import settled
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.joints import with_joints
 from shgae.models.specs import HourglassSpec
@@ -21,6 +22,7 @@ from shgae.training import tensorboard
 from shgae.training.freezing import train_only
 
 
+@settled()
 def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution: Execution) -> FitResult:
     """Trains a network on, without noise in its autoencoder, and writes an hourglass artefact.
 

@@ -15,6 +15,7 @@ from shgae.config import some
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.inference.torch_settings import settled
 from shgae.models import grafting
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import LoadedAutoencoder, load_autoencoder, load_hourglass, state_arrays
@@ -32,14 +33,11 @@ class GraftedStack:
     """Other stacks that carry the very same one; none where it is this stack's own."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {"stack": self.stack, "code_size": self.code_size, "shared_with": list(self.shared_with)}
 
 
 @dataclass(frozen=True)
 class GraftResult:
-    """A grafted network."""
-
     artifact: Artifact
     parameters: int
     """Weights of hourglass and autoencoders together; shared ones count once."""
@@ -47,7 +45,6 @@ class GraftResult:
     """Every stack that carries an autoencoder now, those that did before too."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return self.artifact.to_json() | {
             "parameters": self.parameters,
             "sites": [site.to_json() for site in self.sites],
@@ -61,6 +58,7 @@ class _Planting(NamedTuple):
     stacks: tuple[int, ...]
 
 
+@settled()
 def run(
     model: Path, autoencoders: Sequence[Path], output: Path, execution: Execution, stacks: Sequence[int] = (-1,)
 ) -> GraftResult:

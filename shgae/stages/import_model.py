@@ -16,6 +16,7 @@ from shgae.artifacts.store import Artifact
 from shgae.data.coco_json import read_dataset
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.inference.torch_settings import settled
 from shgae.models.checkpoint_formats import Upbringing
 from shgae.models.foreign import read_foreign, read_tuned
 from shgae.models.specs import HourglassSpec
@@ -28,8 +29,6 @@ _OURS = "shgae, tuned elsewhere"
 
 @dataclass(frozen=True)
 class ImportResult:
-    """An imported network."""
-
     artifact: Artifact
     family: str
     """What the file was recognised as."""
@@ -38,7 +37,6 @@ class ImportResult:
     """Tensors of the file that its network never used."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         facts = self.artifact.facts
         found = {"family": self.family, "parameters": self.parameters}
         if self.artifact.manifest.kind == "hourglass":
@@ -57,6 +55,7 @@ class _Joints:
     sha256: str
 
 
+@settled()
 def run(
     file: Path,
     output: Path,

@@ -38,7 +38,6 @@ class InfoResult:
     """Itself first (unless it is unfinished), then everything it was made from, depth first."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         lineage = [asdict(one) | {"path": str(one.path)} for one in self.lineage]
         return asdict(self) | {"path": str(self.path), "lineage": lineage}
 

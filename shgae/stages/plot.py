@@ -32,12 +32,9 @@ Draw = Callable[[], Figure]
 
 @dataclass(frozen=True)
 class PlotResult:
-    """Drawn figures."""
-
     artifact: Artifact
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return self.artifact.to_json() | dict(self.artifact.facts) | {"files": sorted(self.artifact.manifest.files)}
 
 

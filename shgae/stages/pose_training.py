@@ -16,7 +16,6 @@ from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.device import placed
-from shgae.inference.torch_settings import without_tf32
 from shgae.models.hourglass import StackedHourglass
 from shgae.recipe_parts import AugmentConfig, augment_in_words
 from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig, as_json
@@ -29,8 +28,6 @@ from shgae.training.objectives import PoseObjective
 
 @dataclass(frozen=True)
 class FitResult:
-    """A finished pose training."""
-
     artifact: Artifact
     summary: FitSummary
     parameters: int
@@ -39,14 +36,12 @@ class FitResult:
     """How many of them learned; the others were frozen."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         counts = {"parameters": self.parameters, "trained_parameters": self.trained_parameters}
         joints = {key: value for key, value in self.artifact.facts.items() if key == "joints"}
         best = {"best_epoch": self.summary.best_epoch, "best": self.summary.best}
         return self.artifact.to_json() | counts | joints | best | {"history": self.summary.history}
 
 
-@without_tf32()
 def fit_pose(
     model: StackedHourglass,
     facts: dict[str, Any],

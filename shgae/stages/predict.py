@@ -14,7 +14,7 @@ from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import SHEET
 from shgae.artifacts.store import Artifact
-from shgae.data.photo_files import without_warnings
+from shgae.data.photo_files import settled_pillow
 from shgae.data.photo_request import PhotoRequest, read_request
 from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused
@@ -24,7 +24,7 @@ from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, placed
 from shgae.inference.group_log import GroupLog, collect, remove_put_aside
 from shgae.inference.pose_finder import PoseFinder, Row, in_groups
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.recipes import PredictConfig, as_json
@@ -39,18 +39,15 @@ _SHEET_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class PredictResult:
-    """Finished predictions."""
-
     artifact: Artifact
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         facts = {key: value for key, value in self.artifact.facts.items() if key != "skeleton"}
         return self.artifact.to_json() | facts | {"sheet": str(self.artifact.path / SHEET)}
 
 
-@without_warnings()
-@without_tf32()
+@settled_pillow()
+@settled()
 def run(
     model: Path,
     photos: Sequence[Path],

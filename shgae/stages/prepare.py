@@ -19,7 +19,7 @@ from shgae.artifacts.tables import write_rows
 from shgae.data.crop_writer import Written, write_crops
 from shgae.data.geometry import FAMILY_MARGIN
 from shgae.data.photo_checks import Key, where_twins_are
-from shgae.data.photo_files import without_warnings
+from shgae.data.photo_files import settled_pillow
 from shgae.data.split_plan import Source as Source
 from shgae.data.split_plan import (
     crops_in_words,
@@ -42,8 +42,6 @@ _SHEET_BYTES = 600_000
 
 @dataclass(frozen=True)
 class PrepareResult:
-    """What ``prepare`` made."""
-
     artifact: Artifact
     splits: Mapping[str, int]
     """Samples of each split."""
@@ -59,7 +57,6 @@ class PrepareResult:
     """Photos that EXIF says to turn."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         shared = self.artifact.facts.get("shared_photos", {})
         counts = {"splits": dict(self.splits), "dropped": dict(self.dropped), "bad_photos": self.bad_photos}
         skeleton = Skeleton.from_json(self.artifact.facts["skeleton"])
@@ -68,7 +65,7 @@ class PrepareResult:
         return self.artifact.to_json() | counts | {"shared_photos": shared} | said
 
 
-@without_warnings()
+@settled_pillow()
 def run(
     sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution, *, sheet: bool = False
 ) -> PrepareResult:
@@ -151,7 +148,7 @@ def _draw(unfinished: Draft, facts: Mapping[str, Any], execution: Execution) -> 
     save_figure(small_sheet(unfinished.preview(facts)), unfinished.file(SHEET), stamp(execution))
 
 
-@without_warnings()
+@settled_pillow()
 def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:
     """Says what :func:`run` would make, but for its sheet; nothing is written.
 

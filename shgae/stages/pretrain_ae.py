@@ -16,7 +16,7 @@ from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
 from shgae.execution import Execution
 from shgae.inference.device import placed
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.specs import AutoencoderSpec
@@ -30,8 +30,6 @@ from shgae.training.objectives import ReconstructionObjective, reconstruct, resi
 
 @dataclass(frozen=True)
 class AutoencoderResult:
-    """A pre-trained autoencoder."""
-
     artifact: Artifact
     summary: FitSummary
     reconstruction: Reconstruction
@@ -45,14 +43,13 @@ class AutoencoderResult:
     parameters: int
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         best = {"best_epoch": self.summary.best_epoch, "best": self.summary.best}
         rest = {"stacks": list(self.stacks), "model_stacks": self.model_stacks, "parameters": self.parameters}
         validation = _validation(self.reconstruction, self.by_stack)
         return self.artifact.to_json() | best | rest | validation | {"history": self.summary.history}
 
 
-@without_tf32()
+@settled()
 def run(activations: Path, output: Path, config: AutoencoderConfig, execution: Execution) -> AutoencoderResult:
     """Trains a new autoencoder on the training split and writes an autoencoder artefact.
 

@@ -19,7 +19,7 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import RATE, REPORT
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.models.autoencoder import SIDE
 from shgae.plots.rates import rate_curve
 from shgae.plots.style import save_figure
@@ -28,7 +28,7 @@ from shgae.reporting.rate import rate_table
 from shgae.reporting.table import write_pages
 
 
-@without_tf32()
+@settled()
 def run(
     model: Path,
     activations: Path,

@@ -40,7 +40,6 @@ class ReportResult:
     pictures: int
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {
             "output": str(self.path),
             "sha256": self.sha256,

@@ -24,6 +24,7 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import sigmas_for
 from shgae.evaluation.predictions import PredictionFile, crop_points, read_predictions
 from shgae.execution import Execution
+from shgae.inference.torch_settings import settled
 from shgae.plots.poses import View
 from shgae.plots.sheets import Dropped, people_sheet, with_maps
 from shgae.plots.style import save_figure
@@ -55,7 +56,6 @@ class ShowResult:
     """The table of those left out, if it was asked for."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         people: list[dict[str, Any]] = [
             {"annotation_id": annotation, "row": row}
             for annotation, row in zip(self.annotation_ids, self.rows, strict=True)
@@ -69,6 +69,7 @@ class ShowResult:
         return made | {"dropped": dropped}
 
 
+@settled()
 def run(
     data: Path,
     predictions: Path | None,

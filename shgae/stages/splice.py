@@ -18,13 +18,13 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.recipes import SpliceConfig, as_json
 from shgae.reporting.splice import code_lines, splice_tables
 from shgae.reporting.table import write_pages
 
 
-@without_tf32()
+@settled()
 def run(
     model: Path,
     data: Path,

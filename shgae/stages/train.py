@@ -7,6 +7,7 @@ from pathlib import Path
 from shgae.artifacts.compatibility import seen
 from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
+from shgae.inference.torch_settings import settled
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import build_hourglass
 from shgae.recipes import TrainConfig
@@ -14,6 +15,7 @@ from shgae.stages.pose_training import FitResult, fit_pose
 from shgae.training import tensorboard
 
 
+@settled()
 def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> FitResult:
     """Trains a new hourglass and writes an hourglass artefact (best weights, checkpoint, history).
 

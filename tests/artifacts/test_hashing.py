@@ -251,6 +251,19 @@ def test_what_is_unlike_is_said_in_words(tmp_path: Path) -> None:
     assert unlike(path, sha256, 3, anew=False) == "was changed since it was written"
 
 
+def test_a_file_that_may_not_be_read_is_not_taken_for_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x"
+    path.touch()
+
+    def forbid(*_: object) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", forbid)
+    assert "permissions" in str(unlike(path, "0" * 64, 0, anew=True))
+
+
 def test_a_file_is_written_to_where_its_content_changes_and_not_where_another_takes_its_place(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"before")

@@ -104,6 +104,13 @@ def test_an_option_of_other_commands_is_told_with_all_of_them() -> None:
     assert "No such option" not in found
 
 
+@pytest.mark.parametrize(("words", "where"), [("--quiet info x", "of shgae,"), ("info -o", "of shgae info,")])
+def test_an_option_of_most_commands_is_told_in_a_short_line(words: str, where: str, capsys) -> None:
+    assert main(words.split()) == 2
+    told = capsys.readouterr().err
+    assert where in told and len(told) <= 200
+
+
 @pytest.mark.parametrize(("option", "words"), [("--epochs", "train x"), ("--crop", "train x"), ("", "train x")])
 def test_an_option_of_this_command_or_of_none_is_left_to_the_parser(option: str, words: str) -> None:
     assert line(Wrong("No such option", option), words) == "No such option. Try: shgae train --help."

@@ -79,15 +79,15 @@ def test_float32_is_never_tf32_however_the_process_allowed_it_and_that_is_put_ba
     assert (older(), newer()) == before
 
 
-def test_everything_that_computes_does_so_without_tf32() -> None:
+def test_everything_that_computes_does_so_with_settled_settings() -> None:
     """Backward passes, warped crops and DARK's blur too, which no :func:`autocast` is around."""
     texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "shgae").rglob("*.py")}
     computing = {
         path for path, text in texts.items() if " placed(" in text.replace("def placed(", "") or ".backward()" in text
     }
     assert len(computing) >= 10
-    inside = {"loop.py"}  # called by fit_pose and pretrain_ae
-    assert {path.name for path in computing if "@without_tf32()" not in texts[path]} <= inside
+    inside = {"loop.py", "pose_training.py"}  # called by train, finetune and pretrain_ae
+    assert {path.name for path in computing if "@settled()" not in texts[path]} <= inside
 
 
 def is_strict() -> tuple[bool, bool, bool]:

@@ -84,6 +84,13 @@ def test_a_split_has_its_bottlenecks_people_mean_and_shape(chain: Chain, whole: 
         train.read([len(train)])
 
 
+def test_opened_activations_are_read_from_another_folder_too(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole.parent)
+    activations = shgae.open_activations(whole.name)
+    monkeypatch.chdir("/")
+    assert len(activations["train"].read()) == len(activations["train"].annotation_id) > 0
+
+
 def test_own_reconstructions_given_back_are_the_row_of_the_autoencoder_to_the_bit(
     chain: Chain, whole: Path, own: Path
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image, ImageFile
 
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -47,6 +48,20 @@ def test_when_every_photo_is_bad_the_run_is_refused_and_leaves_nothing(tmp_path:
         predict.run(model, [tmp_path / "a.jpg", tmp_path / "b.jpg"], None, tmp_path / "out", CONFIG, HOW)
     assert "JPEG" in refused.value.why and "1 more photo" in refused.value.why
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg"]
+
+
+def test_a_torn_photo_is_bad_and_a_large_one_good_whatever_the_caller_has_told_pillow(
+    tmp_path: Path, model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (photos / "00002.png").read_bytes()
+    (photos / "torn.png").write_bytes(whole[: len(whole) // 2])
+    expected = predict.run(model, [photos], None, tmp_path / "expected", CONFIG, HOW).to_json()
+    assert [one["file"] for one in expected["bad_photos"]] == ["torn.png"]
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    found = predict.run(model, [photos], None, tmp_path / "found", CONFIG, HOW).to_json()
+    assert (found["bad_photos"], found["id"]) == (expected["bad_photos"], expected["id"])
+    assert (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS) == (True, 100)
 
 
 def test_boxes_of_another_photo_size_make_a_photo_bad(tmp_path: Path, model: Path, photos: Path, boxes: Path) -> None:

@@ -31,7 +31,6 @@ class Task:
         return int(self._kept.tasks[0].completed)
 
     def advance(self, amount: int, facts: str = "") -> None:
-        """Counts more units."""
         self._kept.advance(self._id, amount)
         self.facts = facts or self.facts
 
@@ -64,12 +63,10 @@ class Pace:
         self._rest_takes: float | None = None
 
     def start(self, task: Task) -> None:
-        """A task of the training begins."""
         if self._steps is None:
             self._steps = task
 
     def finish(self) -> None:
-        """The task is done."""
         if self._steps and self._stepped_at is None:
             self._stepped_at = self._clock()
             fresh = self._steps.done - self._steps.before
@@ -77,7 +74,6 @@ class Pace:
                 self._steps_take = (self._stepped_at - self._steps.began) * self._steps.total / fresh
 
     def record(self) -> None:
-        """The epoch is recorded."""
         self.done += 1
         if self._stepped_at is not None:
             self._rest_takes = self._clock() - self._stepped_at

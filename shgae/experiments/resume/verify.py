@@ -46,7 +46,6 @@ class VerifyResumeResult:
     comparisons: tuple[TrialComparison, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {
             "path": str(self.path),
             "command": self.trial.command,

@@ -25,6 +25,7 @@ from shgae.experiments.study.estimate import Costs, StepCost
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.parts import Study
 from shgae.inference.device import keep_precision, resolve_device, resolve_precision
+from shgae.inference.torch_settings import settled
 from shgae.models.autoencoder import SIDE
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.option_lists import PCA, chosen_arms
@@ -50,7 +51,6 @@ class StudyResult:
         return STUDY_COSTS.read(self.artifact.file(COSTS))
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         said = {"made": list(self.made), "kept": self.kept, "conclusion": conclusion(self.report)}
         return self.artifact.to_json() | said | STUDY.to_json(self.report)
 
@@ -64,7 +64,6 @@ class PartResult:
     """What this run made: the part and what it is made from, as far as that was not there."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return self.artifact.to_json() | {"made": list(self.made)}
 
 
@@ -97,7 +96,6 @@ class Listing:
     """How long the rest takes in one process, by what was made: ``about 2 h``; "" where nothing is known."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return dataclasses.asdict(self)
 
 
@@ -114,10 +112,10 @@ class StudyDryRun:
         return sum(cost.seconds for cost in self.costs)
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
         return {"seconds": self.seconds, "parts": [dataclasses.asdict(cost) for cost in self.costs]}
 
 
+@settled()
 def run(
     model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution, jobs: int | None = None
 ) -> StudyResult:

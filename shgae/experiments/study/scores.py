@@ -19,7 +19,7 @@ from shgae.evaluation.predictions import predict
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, placed
-from shgae.inference.torch_settings import without_tf32
+from shgae.inference.torch_settings import settled
 from shgae.metrics import pck
 from shgae.metrics.pck import ByGroup
 from shgae.models.zoo import load_hourglass
@@ -40,7 +40,7 @@ class RunScores:
     """(N, 3) 1 where the person has a joint of the group, else 0."""
 
 
-@without_tf32()
+@settled()
 def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution: Execution) -> Artifact:
     """Writes the highest cell of each map for every person of a split.
 

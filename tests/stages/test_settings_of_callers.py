@@ -1,0 +1,83 @@
+"""Whatever a program has set in torch and numpy, a command that it calls computes the same."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import shgae
+from shgae.artifacts.store import open_artifact
+from shgae.execution import Execution
+from shgae.recipes import EvaluateConfig
+from shgae.stages import evaluate, extract, finetune, graft, pretrain_ae, train
+from tests.builders.chain import Chain
+from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
+
+HOW, SCORED = Execution(), EvaluateConfig(decode="dark", flip_test=True, precision="fp32")
+
+
+@contextmanager
+def doubles() -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def default_device() -> Iterator[None]:
+    torch.set_default_device("meta")
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+CALLERS = [
+    doubles(),
+    default_device(),
+    torch.device("meta"),
+    torch.no_grad(),
+    torch.inference_mode(),
+    torch.autocast("cpu", torch.bfloat16),
+    np.errstate(all="raise"),
+]
+
+
+def settings() -> tuple[Any, ...]:
+    grad = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
+    return torch.get_default_dtype(), torch.get_default_device(), *grad, *np.geterr().items()
+
+
+@pytest.fixture(scope="module")
+def scores(chain: Chain) -> Any:
+    return evaluate.run([chain.finetuned], chain.data, None, SCORED, HOW).to_json()
+
+
+@pytest.mark.parametrize(
+    "caller", CALLERS, ids=["dtype", "device", "device-block", "no-grad", "inference", "autocast", "numpy"]
+)
+def test_the_chain_is_the_same_bit_for_bit_and_the_settings_stay(
+    caller: AbstractContextManager[Any], chain: Chain, scores: Any, tmp_path: Path
+) -> None:
+    with caller:
+        before = settings()
+        train.run(chain.data, tmp_path / "baseline", TINY, HOW)
+        extract.run(chain.baseline, chain.data, tmp_path / "activations", TINY_EXTRACT, HOW)
+        pretrain_ae.run(chain.activations, tmp_path / "autoencoder", TINY_AE, HOW)
+        graft.run(chain.baseline, [chain.autoencoder], tmp_path / "grafted", HOW)
+        finetune.run(chain.grafted, chain.data, tmp_path / "finetuned", TINY_FINETUNE, HOW)
+        found = evaluate.run([chain.finetuned], chain.data, None, SCORED, HOW).to_json()
+        opened = shgae.open_model(chain.finetuned), shgae.open_autoencoder(chain.autoencoder)
+        assert settings() == before
+    for made in ("baseline", "activations", "autoencoder", "grafted", "finetuned"):
+        assert open_artifact(tmp_path / made).id == open_artifact(getattr(chain, made)).id
+    assert found == scores
+    tensors = [one for network in opened for one in network.parameters()]
+    assert {(one.dtype, one.device.type, one.is_inference()) for one in tensors} == {(torch.float32, "cpu", False)}
