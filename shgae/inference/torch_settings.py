@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -105,11 +105,29 @@ def settled() -> Iterator[None]:
     """Around a command: :func:`without_tf32`, and no setting of the program that calls it, such as a default device,
     autocast, switched off gradients or numpy's errors, holds within it."""
     on_cpu = nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
-    with without_tf32(), on_cpu, torch.inference_mode(False), torch.enable_grad(), ExitStack() as uncast:
-        for kind in ("cpu", "cuda", "mps", "xpu"):
-            uncast.enter_context(torch.autocast(kind, enabled=False))
-        uncast.enter_context(np.errstate(all="warn", under="ignore"))
+    errors = np.errstate(all="warn", under="ignore")
+    with without_tf32(), on_cpu, torch.inference_mode(False), torch.enable_grad(), _outside_of_autocast(), errors:
         yield
+
+
+@contextmanager
+def _outside_of_autocast() -> Iterator[None]:
+    """Not by ``torch.autocast(enabled=False)``: around another one it keeps the casts of weights that were made within
+    that, and the next step of a training would take them for its own."""
+    enabled = [kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.is_autocast_enabled(kind)]
+    depth = torch.autocast_increment_nesting() - 1
+    for _ in range(depth + 1):
+        torch.autocast_decrement_nesting()
+    for kind in enabled:
+        torch.set_autocast_enabled(kind, False)
+    torch.clear_autocast_cache()
+    try:
+        yield
+    finally:
+        for _ in range(depth):
+            torch.autocast_increment_nesting()
+        for kind in enabled:
+            torch.set_autocast_enabled(kind, True)
 
 
 class _Algorithms(NamedTuple):

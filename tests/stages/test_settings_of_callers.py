@@ -1,7 +1,7 @@
 """Whatever a program has set in torch and numpy, a command that it calls computes the same."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import torch
 import shgae
 from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
+from shgae.inference.device import autocast
+from shgae.inference.torch_settings import settled
 from shgae.recipes import EvaluateConfig
 from shgae.stages import evaluate, extract, finetune, graft, pretrain_ae, train
 from tests.builders.chain import Chain
@@ -81,3 +83,21 @@ def test_the_chain_is_the_same_bit_for_bit_and_the_settings_stay(
     assert found == scores
     tensors = [one for network in opened for one in network.parameters()]
     assert {(one.dtype, one.device.type, one.is_inference()) for one in tensors} == {(torch.float32, "cpu", False)}
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_step_in_bf16_takes_no_cast_of_the_weights_of_a_step_before(depth: int) -> None:
+    layer, ones = torch.nn.Linear(4, 1, bias=False), torch.ones(1, 4)
+    said = []
+    with ExitStack() as callers:
+        for _ in range(depth):
+            callers.enter_context(torch.autocast("cpu", torch.bfloat16))
+        layer(ones)
+        with settled():
+            for weight in (1.0, 2.0):
+                torch.nn.init.constant_(layer.weight, weight)
+                with autocast(torch.device("cpu"), "bf16"):
+                    said.append(float(layer(ones)))
+        assert torch.autocast_increment_nesting() == depth + 1
+        torch.autocast_decrement_nesting()
+    assert said == [4.0, 8.0]
