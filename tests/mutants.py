@@ -102,7 +102,12 @@ TESTS: dict[str, tuple[str, ...]] = {
         "data/test_selection.py",
         "hostile/test_coco_json.py",
     ),
-    "data/coco_json.py": ("data/test_coco.py", "data/test_coco_faults.py", "hostile/test_coco_json.py"),
+    "data/coco_json.py": (
+        "data/test_coco.py",
+        "data/test_coco_faults.py",
+        "data/test_coco_habits.py",
+        "hostile/test_coco_json.py",
+    ),
     "data/photos.py": ("data/test_photos.py", "data/test_photo_request.py"),
     "data/selection.py": ("data/test_selection.py",),
     "models/foreign.py": ("models/test_foreign.py", "models/test_foreign_files.py"),
