@@ -77,7 +77,7 @@ def retyped(config: Any) -> list[str]:
     words: list[str] = []
     for field in fields_of(kind):
         value = getattr(config, field.name)
-        if value is None or value == getattr(usual, field.name):
+        if value == getattr(usual, field.name):
             continue
         if isinstance(value, bool):
             words.append(f"--{field.option}" if value else f"--no-{field.option}")
