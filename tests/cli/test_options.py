@@ -232,6 +232,7 @@ def of(stage: str, name: str) -> ConfigField:
         ("prepare", "category", "...", "default: person"),
         ("predict", "nms", "0.1", "default: off"),
         ("train", "rotation", "0", "default: by --augment"),
+        ("train", "weight_decay", "0", "default: 0"),
         ("study", "code_sizes", "5,10,25,50,100,400", "default: none"),
     ],
 )
