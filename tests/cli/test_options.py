@@ -258,3 +258,7 @@ def test_a_config_that_is_typed_again_is_the_same_config(probe) -> None:
     for config in (original, dataclasses.replace(original, limit=3, shuffle=False, flip=0.25)):
         assert probe(*retyped(config)) == 0
         assert probe.config == config
+
+
+def test_a_switch_that_is_off_by_default_is_typed_as_on() -> None:
+    assert retyped(dataclasses.replace(RECIPES["improved"].evaluate, flip_test=True)) == ["--flip-test"]
