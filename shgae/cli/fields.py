@@ -15,15 +15,13 @@ from shgae.recipes import RECIPES, Recipe
 
 def help_of(config: type, name: str) -> str:
     """The docstring under a field, on one line; an inherited field may leave it to its base class."""
-    found = (_field_docstrings(cls.__module__).get(cls.__name__, {}).get(name, "") for cls in config.__mro__)
+    found = (_field_docstrings(cls.__module__).get(cls.__name__, {}).get(name, "") for cls in config.__mro__[:-1])
     return next(filter(None, found), "")
 
 
 @functools.cache
 def _field_docstrings(module: str) -> dict[str, dict[str, str]]:
     """Class name -> field name -> the string literal under the field; Python itself does not keep these."""
-    if module == "builtins":
-        return {}
     found: dict[str, dict[str, str]] = {}
     for node in ast.parse(inspect.getsource(sys.modules[module])).body:
         if isinstance(node, ast.ClassDef):
@@ -77,7 +75,7 @@ def retyped(config: Any) -> list[str]:
     words: list[str] = []
     for field in fields_of(kind):
         value = getattr(config, field.name)
-        if value is None or value == getattr(usual, field.name):
+        if value == getattr(usual, field.name):
             continue
         if isinstance(value, bool):
             words.append(f"--{field.option}" if value else f"--no-{field.option}")

@@ -187,7 +187,7 @@ class _Index:
 
     def __init__(self, photos: Sequence[Path], images: Sequence[BoxedImage]) -> None:
         self._photos = photos
-        self._numbers: Mapping[int, list[int]] = defaultdict(list)
+        self._numbers: Mapping[int | None, list[int]] = defaultdict(list)
         names = [_without_year(plain_name(photo.name)) for photo in photos]
         for place, name in enumerate(names):
             if (number := _number(Path(name))) is not None:
@@ -204,14 +204,13 @@ class _Index:
     def places(self, image: BoxedImage) -> list[int]:
         """Where the photos stand that an image could be."""
         if image.file_name is None:
-            return self._numbers.get(image.image_id or 0, [])
+            return self._numbers.get(image.image_id, [])
         if "\\" in image.file_name and plain_name(image.file_name) in self._as_it_is:
             return self._places[plain_name(image.file_name)]
         parts = self._parts(image.file_name)
         same_name = self._places[parts[-1]] if parts else []
         if not same_name and image.image_id is None and image.file_name.isdecimal():
-            number = _number(Path(image.file_name))  # an id as a text
-            return [] if number is None else self._numbers.get(number, [])
+            return self._numbers.get(_number(Path(image.file_name)), [])  # an id as a text
         shared = {place: self._shared(place, parts) for place in same_name}
         most, least = max(shared.values(), default=0), len(self.ending(image.file_name)) - 1
         return [place for place in same_name if shared[place] == most >= least]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -72,6 +73,28 @@ def test_a_look_waits_for_nothing(artifact: Artifact, monkeypatch: pytest.Monkey
     with checking(artifact, FILES, WORLD) as files:
         monkeypatch.setattr(files, "_hashed", {TENSORS: Endless()})
         files.look()
+
+
+def test_who_stops_waits_for_no_file_and_those_not_begun_are_never_hashed(
+    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, begun, ended = threading.Event(), list[str](), list[str]()
+
+    def slow(_: Artifact, name: str) -> None:
+        begun.append(name)
+        go.wait(5)
+        ended.append(name)
+
+    monkeypatch.setattr("shgae.artifacts.checking.fault_of", slow)
+    others = set(threading.enumerate())
+    with checking(artifact, [str(number) for number in range(20)], WORLD):
+        pass
+    assert ended == []
+    go.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert len(begun) == len(ended) < 20
 
 
 @pytest.mark.parametrize(

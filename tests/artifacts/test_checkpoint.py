@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.artifacts.checkpoint import Position, load_checkpoint, save_checkpoint
-from shgae.artifacts.tensors import save_tensors
+from shgae.artifacts.tensors import read_note, save_tensors
 from shgae.errors import Refused
 from tests.builders.artefacts import everything, put, recorded
 
@@ -83,7 +83,8 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     "change",
     [
         {"step": -3},
-        {"epoch": 2**60},
+        {"epoch": 2**53},
+        {"scale": 2.0**128},
         {"step": 1.5},
         {"best_epoch": 3},
         {"best_score": "0.5"},
@@ -114,3 +115,24 @@ def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path: Path, call: int)
 
 def test_a_new_training_stands_at_its_very_beginning() -> None:
     assert Position() == Position(0, 0, 0.0, 0, 0.0, 0, None, 1.0, 0)
+
+
+def test_the_largest_scale_is_a_position_that_a_training_can_have(tmp_path: Path) -> None:
+    position = Position(scale=2.0**127, grown=2**53 - 1)
+    save_checkpoint(tmp_path / "c", {}, position)
+    assert load_checkpoint(tmp_path / "c")[1] == position
+
+
+@pytest.mark.parametrize("more", [{}, {"scale": 2.0}, {"grown": 3}, {"scale": 2.0, "grown": 3}])
+def test_what_came_later_stands_in_the_file_only_where_it_is_needed(tmp_path: Path, more: dict[str, Any]) -> None:
+    save_checkpoint(tmp_path / "c", {}, Position(**more))
+    older = {name: value for name, value in asdict(Position()).items() if name not in ("scale", "grown")}
+    assert read_note(tmp_path / "c") == older | more
+
+
+def test_the_content_is_known_before_the_file_has_it(tmp_path: Path) -> None:
+    known = list[tuple[bytes, bool]]()
+    save_checkpoint(
+        tmp_path / "c", TENSORS, Position(), lambda content: known.append((content, (tmp_path / "c").exists()))
+    )
+    assert known == [((tmp_path / "c").read_bytes(), False)]

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shgae.cli.app import command_tree, main
 from shgae.cli.config_file import read
-from shgae.cli.fields import defaults, help_of, stage_of, stages
+from shgae.cli.fields import defaults, help_of, retyped, stage_of, stages
 from shgae.cli.options import modernized
 from shgae.config import ConfigField, fields_of
 from shgae.errors import Refused
@@ -229,9 +230,35 @@ def of(stage: str, name: str) -> ConfigField:
         ("train", "limit", "1", "default: all"),
         ("prepare", "crop_size", "256", "default: 256"),
         ("prepare", "category", "...", "default: person"),
+        ("predict", "nms", "0.1", "default: off"),
+        ("train", "rotation", "0", "default: by --augment"),
+        ("train", "weight_decay", "0", "default: 0"),
         ("study", "code_sizes", "5,10,25,50,100,400", "default: none"),
     ],
 )
 def test_an_option_knows_an_example_and_what_the_recipes_say(stage: str, name: str, example: str, default: str) -> None:
     assert of(stage, name).example == example
     assert defaults(stage, of(stage, name)) == default
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, []),
+        ({"shuffle": False, "lr": 0.25}, ["--lr", "0.25", "--no-shuffle"]),
+        ({"epochs": 3, "half_body": 0.0, "peak": "mass"}, ["--epochs", "3", "--half-body", "0.0", "--peak", "mass"]),
+    ],
+)
+def test_a_config_is_typed_as_its_differences_from_the_default_recipe(given: dict[str, Any], words: list[str]) -> None:
+    assert retyped(dataclasses.replace(RECIPES["improved"].finetune, **given)) == words
+
+
+def test_a_config_that_is_typed_again_is_the_same_config(probe) -> None:
+    original = RECIPES["original"].train
+    for config in (original, dataclasses.replace(original, limit=3, shuffle=False, flip=0.25)):
+        assert probe(*retyped(config)) == 0
+        assert probe.config == config
+
+
+def test_a_switch_that_is_off_by_default_is_typed_as_on() -> None:
+    assert retyped(dataclasses.replace(RECIPES["improved"].evaluate, flip_test=True)) == ["--flip-test"]

@@ -111,6 +111,20 @@ def test_ids_that_are_texts_are_told_as_such(tmp_path: Path, name: str):
     assert f"{name}[0] has a text as its id" in refusal(tmp_path, content)
 
 
+@pytest.mark.parametrize("joints", [["tail"], []])
+def test_two_categories_of_one_id_are_refused_with_joints_or_without(tmp_path: Path, joints: list[str]):
+    content = document()
+    content["categories"] += [{"id": 7, "name": "dog", "keypoints": joints}]
+    assert "category id 7 is given twice" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize("number", ["8", None, 2.5])
+def test_the_id_of_a_category_without_joints_may_be_anything(tmp_path: Path, number: Any):
+    content = document()
+    content["categories"] += [{"id": number, "name": "car"}] * 2
+    assert len(everybody(read(tmp_path, content))) == 4
+
+
 @pytest.mark.parametrize(
     ("photo", "told"),
     [
@@ -133,6 +147,8 @@ def test_ids_of_photos_that_are_texts_are_told_as_such(tmp_path: Path):
         entry["image_id"] = str(entry["image_id"])
     said = {stray.said for stray in read(tmp_path, content).strays.values()}
     assert said == {f"image_id '{photo}', a text: wanted is a whole number" for photo in (5, 3)}
+    content["images"][0]["id"] = None
+    assert said == {stray.said for stray in read(tmp_path, content).strays.values()}, "no photo could be theirs"
 
 
 @pytest.mark.parametrize(("said", "shown"), [("7", "a text"), (None, "none"), (0, "0"), (True, "true"), ([7], "[7]")])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shgae.data.boxes import CROWD, NO_AREA, NO_BOX, Box, BoxedImage, BoxFile
-from shgae.data.photos import NOT_GIVEN, boxed_photos, list_photos, whole_photos
+from shgae.data.photos import NOT_GIVEN, boxed_photos, have_more, left_out, list_photos, whole_photos
 from shgae.errors import Refused
 
 BOX = Box((0, 0, 5, 5))
@@ -149,6 +149,7 @@ def test_a_number_without_a_photo_says_how_that_would_be_called() -> None:
         ({CROWD: 3, NO_AREA: 1}, "iscrowd 0"),
         ({NO_AREA: 1}, "boxes with an area"),
         ({NO_BOX: 2, NO_AREA: 1}, "bbox as its key"),
+        ({NO_BOX: 1}, "bbox as its key"),
     ],
 )
 def test_where_no_box_is_left_the_fix_is_that_of_the_most_frequent_reason(skipped: dict[str, int], fix: str) -> None:
@@ -240,3 +241,31 @@ def test_a_single_photo_is_called_so_when_no_box_is_of_it() -> None:
 def test_a_photo_of_a_folder_is_a_file_with_the_suffix_of_one(tmp_path: Path) -> None:
     touch(tmp_path, "a", "b.jpg.txt", "c.JPEG", "d.gif")
     assert [photo.name for photo in list_photos([tmp_path])[0]] == ["c.JPEG", "d.gif"]
+
+
+def test_files_that_are_not_taken_for_photos_are_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.JPEG", "c.tif", "d.TIF", "e.heic", "f.jpg_large", "none", ".hidden.tif")
+    (tmp_path / "g.jp2").mkdir()
+    assert left_out([tmp_path, tmp_path / "a.jpg"]) == {".heic": 1, ".jpg_large": 1, ".tif": 2, "no suffix": 1}
+
+
+def test_a_look_for_photos_in_subfolders_ends_after_so_many_files_and_folders_of_each_that_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shgae.data.photos._SHORT_LOOK", 4)
+    (photo,) = touch(tmp_path / "four", "1.txt", "2.txt", "3.txt", "sub/a.jpg")[3:]
+    touch(tmp_path / "five", "1.txt", "2.txt", "3.txt", "4.txt", "sub/a.jpg")
+    touch(tmp_path / "deep", "1.txt", "sub/2.txt", "sub/3.txt", "sub/deeper/a.jpg")
+    four, five, deep = (tmp_path / name for name in ("four", "five", "deep"))
+    assert [have_more([folder], []) for folder in (four, five, deep)] == [True, False, False]
+    assert have_more([five, four], []) is True, "each is looked at for itself"
+    assert have_more([four, five], [photo]) is False
+
+
+def test_a_number_in_a_text_is_the_id_of_an_image_that_has_no_other() -> None:
+    photos = [Path("007.jpg"), Path("x.jpg")]
+    found, _ = boxed_photos(photos, boxes((None, "7")))
+    assert [photo.path for photo in found] == photos[:1]
+    for image in ((7, "0007"), (None, "7.0"), (None, "\u0667"), (None, "7" * 20), (None, "8"), (8, None)):
+        found, skipped = boxed_photos(photos, boxes(image, (1, "x.jpg")))
+        assert ([photo.path for photo in found], skipped) == (photos[1:], {NOT_GIVEN: 1})

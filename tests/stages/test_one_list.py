@@ -23,7 +23,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.strict_json import decode
 from shgae.cli.config_file import read as read_config
 from shgae.data.boxes import read_boxes
-from shgae.data.photos import boxed_photos, left_out
+from shgae.data.photos import boxed_photos
 from shgae.data.text_input import leads_out, name_parts, whole
 from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
@@ -149,13 +149,6 @@ def test_boxes_find_photos_as_windows_and_macs_name_them(tmp_path: Path, form: s
     content = mark + json.dumps([{**BOX, "file_name": name}], ensure_ascii=False).encode()
     [photo], _ = boxes_of(content, [unicodedata.normalize(on_disk, "sub/Übung.jpg")], tmp_path)
     assert photo.people == 1
-
-
-def test_files_that_are_not_taken_for_photos_are_counted(tmp_path: Path) -> None:
-    for name in ("a.jpg", "b.JPEG", "c.tif", "d.TIF", "e.heic", "f.jpg_large", "none", ".hidden.tif"):
-        (tmp_path / name).touch()
-    (tmp_path / "g.jp2").mkdir()
-    assert left_out([tmp_path, tmp_path / "a.jpg"]) == {".heic": 1, ".jpg_large": 1, ".tif": 2, "no suffix": 1}
 
 
 ENCODINGS: tuple[Callable[[str], bytes], ...] = (
