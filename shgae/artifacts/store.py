@@ -132,8 +132,7 @@ def verify_files(
     found = of_each(work, mine, f"checking {artifact.path}", execution)
     faults = {name: fault for (name, _), fault in zip(mine, found, strict=True) if fault}
     agree(artifact, names, faults, execution.world)
-    if execution.world.size > 1:
-        learn([(artifact.path / name, artifact.manifest.files[name].sha256) for name in names], execution.world)
+    learn([(artifact.path / name, artifact.manifest.files[name].sha256) for name in names], execution.world)
 
 
 def fault_of(artifact: Artifact, name: str, *, anew: bool = False) -> str | None:

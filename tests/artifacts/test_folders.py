@@ -6,11 +6,25 @@ import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from shgae.artifacts.folders import HIDDEN, INTENT, REPLACED, clear, locked, mend, put_in_place, remove
+from shgae.artifacts.folders import (
+    HIDDEN,
+    INTENT,
+    REPLACED,
+    clear,
+    locked,
+    mend,
+    parts_in,
+    put_in_place,
+    remove,
+    report_of,
+    stripped_in,
+    torn_in,
+)
+from shgae.artifacts.manifest import MANIFEST, REPORT
 from shgae.errors import Refused
 from tests.builders.artefacts import Killed, everything, recorded
 
@@ -88,6 +102,66 @@ def test_mending_touches_only_what_a_swap_put_aside(tmp_path: Path) -> None:
     mend(tmp_path / "x[1]")
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"x[1]", ".x[1].old-8", ".x1.old-7", ".y.old-7", ".x[1].older"}
+
+
+def test_mending_takes_the_mark_off_a_folder_that_is_in_its_place(tmp_path: Path) -> None:
+    for name in ("x", ".y.old-7"):
+        (filled(tmp_path / name) / REPLACED).touch()
+    for name in ("x", "y"):
+        mend(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "y"]
+    assert everything(tmp_path / "x") == everything(tmp_path / "y") == everything(filled(tmp_path / "z"))
+
+
+def holding(folder: Path, *files: str) -> Path:
+    """A folder with these files, all of them empty."""
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_what_killed_writes_left_is_told_by_name_and_folder(tmp_path: Path) -> None:
+    ours = {".a.5.tmp", ".intent.json.17.tmp", "in/.b.5.tmp"}
+    others = (".b.5.tmp", "in/.a.5.tmp", "out/.a.5.tmp", ".a.x.tmp", ".a.tmp", "a.5.tmp", ".aa.5.tmp", ".a.5.tmp.5")
+    folder = holding(tmp_path, *ours, *others)
+    assert torn_in(folder, ["a", INTENT, "in/b", "none/c"]) == ours
+    clear(folder, ["a", INTENT, "in/b", "none/c"])
+    assert everything(folder).keys() == set(others)
+
+
+def test_a_studys_folder_stands_for_the_report_in_it_and_any_other_for_itself(tmp_path: Path) -> None:
+    inside = f"report/{MANIFEST}"
+    assert report_of(holding(tmp_path / "study", inside)) == tmp_path / "study" / "report"
+    for name, files in {"artefact": [MANIFEST], "both": [MANIFEST, inside], "neither": [f"report/{REPORT}"]}.items():
+        assert report_of(holding(tmp_path / name, *files)) == tmp_path / name
+
+
+def test_the_parts_of_a_study_are_its_artefacts_three_folders_deep_without_those_at_work(tmp_path: Path) -> None:
+    parts = ("report", "s/0", "s/0/full", "s/1/none")
+    others = (".old", "s/.old", "s/1/none/deeper", "s/1/begun")
+    folder = holding(tmp_path, MANIFEST, *(f"{part}/{MANIFEST}" for part in (*parts, *others)), f"s/1/begun/{INTENT}")
+    (folder / "s" / "2" / MANIFEST).mkdir(parents=True)
+    assert parts_in(folder) == [folder / part for part in parts]
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "cells.safetensors", "train/bottleneck-0.safetensors", REPORT])
+@pytest.mark.parametrize("part", ["a", "a/b", "a/b/c"])
+def test_a_part_of_a_study_is_stripped_where_nothing_but_its_manifest_is_missing(
+    tmp_path: Path, part: str, file: str
+) -> None:
+    folder = holding(tmp_path / "study", f"{part}/{file}", "z/notes.txt", "a/.old/" + file, "a/b/c/d/" + file)
+    assert stripped_in(folder) == [folder / part]
+    for known in (MANIFEST, INTENT):
+        for place in (part, *PurePosixPath(part).parents):
+            (folder / place / known).touch()
+            assert stripped_in(folder) == []
+            (folder / place / known).unlink()
+
+
+def test_stripped_parts_of_a_study_are_told_once_each_and_in_order(tmp_path: Path) -> None:
+    folder = holding(tmp_path, f"b/{REPORT}", "b/model.safetensors", "a/x/model.safetensors", f"a/y/{REPORT}")
+    assert stripped_in(folder) == [folder / part for part in ("a/x", "a/y", "b")]
 
 
 def test_a_rename_to_a_new_place_that_fails_says_why(tmp_path: Path) -> None:

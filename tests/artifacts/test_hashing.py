@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import time
+from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
 
@@ -147,14 +148,30 @@ def test_an_artefact_is_not_hashed_twice_unless_that_is_asked_for(
 
 
 class OneOfTwo(ProcessGroup):
-    """One of two processes, of which the other one filled in these marks."""
+    """One of two processes, of which the other one filled in these arrays, one after another."""
 
-    def __init__(self, rank: int, marks: np.ndarray | None = None) -> None:
-        self.rank, self.size, self.others, self.own = rank, 2, marks, np.zeros(0)
+    def __init__(self, rank: int, others: Sequence[np.ndarray] = ()) -> None:
+        self.rank, self.size, self.others, self.own = rank, 2, list(others), list[np.ndarray]()
 
     def merge_disjoint(self, array: np.ndarray) -> np.ndarray:
-        self.own = array.copy()
-        return array if self.others is None else array + self.others
+        self.own.append(array.copy())
+        return array + self.others.pop(0) if self.others else array
+
+
+def test_two_processes_hash_half_of_an_artefact_each_and_know_it_whole(
+    tmp_path: Path, read: list[str], rested: None
+) -> None:
+    artifact = make(tmp_path / "a")
+    hashing._known.clear()  # to make it is to hash it too
+    read.clear()
+    second = OneOfTwo(1)
+    verify_files(artifact, execution=Execution(world=second))
+    assert read == ["y.safetensors"]
+    hashing._known.clear()
+    read.clear()
+    verify_files(artifact, execution=Execution(world=OneOfTwo(0, second.own)))
+    verify_files(artifact)
+    assert sorted(read) == ["history.jsonl", "x.safetensors"]
 
 
 def test_what_another_process_hashed_is_known_where_it_is_the_same_file(

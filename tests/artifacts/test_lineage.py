@@ -10,7 +10,7 @@ import pytest
 
 from shgae.artifacts import hashing
 from shgae.artifacts.hashing import hash_open
-from shgae.artifacts.lineage import ancestors, found, verify
+from shgae.artifacts.lineage import ancestors, found, ids_of, parent_of, verify
 from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
@@ -91,8 +91,9 @@ def test_every_member_of_a_whole_family_is_verified_once(family: Family) -> None
     assert verification.missing == ()
 
 
-def test_every_file_of_a_family_is_read_once_though_this_process_knows_it(
-    family: Family, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_known", [True, False])
+def test_every_file_is_read_once_whether_this_process_knows_it_or_not(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool
 ) -> None:
     read: list[Path] = []
 
@@ -100,13 +101,18 @@ def test_every_file_of_a_family_is_read_once_though_this_process_knows_it(
         read.append(Path(file.name))
         return hash_open(file)
 
+    other = make(tmp_path / "other")
+    (tmp_path / "link").symlink_to(family.path("base"))
     monkeypatch.setattr(hashing, "_RESTED", -(10**18))
     monkeypatch.setattr(hashing, "hash_open", watched)
-    for one in family.members.values():
+    monkeypatch.setattr(hashing, "_known", {})
+    for one in (*family.members.values(), other):
         verify_files(one)
+    if not is_known:
+        hashing._known.clear()
     read.clear()
-    verify(family.graft)
-    files = [one.path / name for one in family.members.values() for name in one.manifest.files]
+    verify(family.graft, others=[other.path, tmp_path / "link"])
+    files = [one.path / name for one in (*family.members.values(), other) for name in one.manifest.files]
     assert sorted(read) == sorted(files)
 
 
@@ -158,6 +164,27 @@ def test_another_artefact_in_an_ancestors_place_is_reported_as_its_absence(famil
         verification = verify(family.graft)
         assert [one.id for one in verification.missing] == [family.members["data"].id]
         assert family.path("data") not in verification.verified
+
+
+def test_another_artefact_in_an_ancestors_place_is_not_hashed(family: Family) -> None:
+    shutil.rmtree(family.path("data"))
+    other = make(family.path("data"), "data", 6)
+    other.file("x.safetensors").write_bytes(b"damaged")
+    assert [one.id for one in verify(family.graft).missing] == [family.members["data"].id]
+
+
+def test_others_are_verified_too_each_once_and_one_that_was_missing_is_found_there(
+    family: Family, tmp_path: Path
+) -> None:
+    moved = family.path("data").rename(tmp_path / "moved")
+    (tmp_path / "link").symlink_to(family.path("base"))
+    verification = verify(family.graft, others=[moved, tmp_path / "link"])
+    members = [family.path(name) for name in ("graft", "base", "ae", "activations")]
+    assert sorted(verification.verified) == sorted([*members, moved])
+    assert verification.missing == ()
+    (moved / "x.safetensors").unlink()
+    with pytest.raises(Refused, match=f"in {moved}: x.safetensors is missing"):
+        verify(family.graft, others=[moved])
 
 
 def test_an_ancestor_whose_place_another_ancestor_took_is_reported(tmp_path: Path) -> None:
@@ -217,8 +244,13 @@ def test_a_parent_is_found_where_its_child_saw_it_if_it_still_is_the_same(tmp_pa
     parent = make(tmp_path / "parent")
     child = make(tmp_path / "child", parents={"model": parent})
     (said,) = child.manifest.parents
-    there = found(said, child.path)
-    assert there is not None and there.id == parent.id
+    for there in (found(said, child.path), parent_of(child, "model")):
+        assert there is not None and there.id == parent.id
+    assert parent_of(child, "data") is None
     assert found(replace(said, id="0" * 64), child.path) is None
     shutil.rmtree(parent.path)
-    assert found(said, child.path) is None
+    assert found(said, child.path) is parent_of(child, "model") is None
+
+
+def test_the_ids_of_a_family_are_those_of_its_tree(family: Family) -> None:
+    assert list(ids_of(family.graft.manifest.parents)) == [one.id for one in ancestors(family.graft)][1:]

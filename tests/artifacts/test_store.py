@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shgae.artifacts.manifest import MANIFEST, PLAN, REPORT
 from shgae.artifacts.store import agree, open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
@@ -152,6 +153,18 @@ def test_a_folder_that_is_no_artefact_is_refused_for_what_it_is(tmp_path: Path) 
             open_artifact(tmp_path / name, "hourglass")
     with pytest.raises(Refused, match="wanted an artefact"):
         open_artifact(tmp_path / "none")
+
+
+def test_a_folder_of_a_study_is_refused_by_how_far_it_has_come(tmp_path: Path) -> None:
+    (tmp_path / PLAN).touch()
+    with pytest.raises(Refused, match="it holds a study, wanted prepared data. Try: one of the artefacts in it"):
+        open_artifact(tmp_path, "data")
+    with pytest.raises(Refused, match="study in .*: it has no report yet"):
+        open_artifact(tmp_path)
+    (tmp_path / REPORT).touch()
+    for kinds in ((), ("data",)):
+        with pytest.raises(Refused, match=f"no {MANIFEST} in it"):
+            open_artifact(tmp_path, *kinds)
 
 
 def test_the_tensors_of_an_artefact_are_what_was_written(tmp_path: Path) -> None:

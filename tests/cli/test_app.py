@@ -208,18 +208,6 @@ def test_people_read_tables_the_artefact_and_the_next_command(probe, capsys) -> 
     assert err == ""
 
 
-@pytest.mark.parametrize(
-    "name", [b"plain", b"a b", b"it's", b"b\xff.jpg", b"esc\x1b[31m'\\0", b"line\nbreak", "Käfer".encode()]
-)
-def test_the_next_command_can_be_pasted_whatever_the_name(name: bytes) -> None:
-    line = typed("info", os.fsdecode(name))
-    assert line.isprintable()
-    said = subprocess.run(
-        ["bash", "-c", f'shgae() {{ printf %s "$2"; }}; {line}'], capture_output=True, check=True, timeout=60
-    )
-    assert said.stdout == name
-
-
 def test_a_failure_comes_after_the_result(probe, capsys) -> None:
     probe.outcome = Outcome({"missing": 1}, failure=Refused("lineage", "x", "not whole"))
     assert probe("--json") == 2

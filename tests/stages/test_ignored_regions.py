@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.ignored import IGNORED, read_regions
-from shgae.artifacts.store import open_artifact
-from shgae.artifacts.tables import read_rows, write_rows
+from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
 from shgae.evaluation.official import NAMES
 from shgae.execution import Execution
@@ -88,21 +89,51 @@ def test_a_table_says_where_an_area_is_a_boxs_and_where_regions_are_not_known(tm
     assert any("ignored regions in OKS AP" in grid.caption for grid in main_tables(older))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"bbox": [1, 2, 3]}, {"bbox": [1, 2, 0, 4]}, {"area": "x"}, {"keypoints": [1]}, {"iscrowd": 2}, {"splits": 0}],
-)
-def test_a_row_that_prepare_would_not_write_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    truth, _ = drawn(tmp_path / "x", 4)
-    data = open_artifact(prepared(tmp_path / "x", truth), "data")
-    rows = list(read_rows(data.file(IGNORED)))
-    write_rows(data.path / IGNORED, [rows[0] | change, *rows[1:]])
-    manifest = json.loads((data.path / "manifest.json").read_text())
-    content = (data.path / IGNORED).read_bytes()
-    manifest["files"][IGNORED] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    (data.path / "manifest.json").write_text(json.dumps(manifest))
+CROWD = {"image_id": 7, "splits": ["val"], "iscrowd": 1, "bbox": [1, 2, 3, 4], "area": 5.5, "keypoints": [8, 9, 2] * 2}
+NOBODY = {"image_id": -(2**63), "splits": ["train", "val"], "iscrowd": 0, "bbox": [-5, 6, 0.5, 1]}
+SMALL = NOBODY | {"image_id": 2**63 - 1, "area": 0, "keypoints": [1, 2, 0, 3, 4, 1]}
+
+
+def kept(folder: Path, rows: list[dict[str, Any]], name: str = IGNORED) -> Artifact:
+    """Data with these ignored regions, of people of two joints."""
+    with new_artifact(folder, kind="data", config={}, parents={}, execution=Execution()) as made:
+        made.write_rows(name, rows)
+        return made.commit({})
+
+
+def test_regions_are_read_as_they_are_written_those_of_the_split(tmp_path: Path) -> None:
+    data = kept(tmp_path / "data", [CROWD, NOBODY, SMALL | {"splits": ["train"]}, SMALL])
+    found = read_regions(data, "val", 2)
+    assert found is not None
+    assert found.photo_id.tolist() == [7, -(2**63), 2**63 - 1]
+    assert found.is_crowd.tolist() == [True, False, False]
+    assert found.box.tolist() == [[1, 2, 3, 4], [-5, 6, 0.5, 1], [-5, 6, 0.5, 1]]
+    np.testing.assert_array_equal(found.area, [5.5, np.nan, 0])
+    assert found.xy_photo.tolist() == [[[8, 9], [8, 9]], [[0, 0], [0, 0]], [[1, 2], [3, 4]]]
+    assert found.visibility.tolist() == [[2, 2], [0, 0], [0, 1]]
+
+
+def test_no_regions_in_a_split_are_none_and_of_older_data_they_are_not_known(tmp_path: Path) -> None:
+    found = read_regions(kept(tmp_path / "data", [CROWD]), "test", 2)
+    assert found is not None
+    assert (len(found), found.box.shape, found.xy_photo.shape, found.visibility.shape) == (0, (0, 4), (0, 2, 2), (0, 2))
+    assert read_regions(kept(tmp_path / "older", [], "people.jsonl"), "val", 2) is None
+
+
+WRONG: dict[str, tuple[Any, ...]] = {
+    "image_id": (2**63, -(2**63) - 1, 1.0, True, None),
+    "splits": (0, None, "val"),
+    "iscrowd": (2, -1, None),
+    "area": ("x", -0.5, None, True, 2**53),
+    "bbox": ([1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 0, 4], [1, 2, 3, 0], [1, 2, "3", 4], None, 5),
+    "keypoints": ([1], [], [1, 2, 3] * 2, [1, 2, 0.5] * 2, ["x", 2, 0] * 2, None),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+def test_a_row_that_prepare_would_not_write_is_refused(tmp_path: Path, key: str, value: Any) -> None:
     with pytest.raises(Refused, match="prepare writes"):
-        read_regions(open_artifact(data.path, "data"), "val", 17)
+        read_regions(kept(tmp_path / "data", [CROWD, NOBODY | {key: value}]), "val", 2)
 
 
 def test_a_broken_crowd_is_no_region_and_no_fault(tmp_path: Path) -> None:
