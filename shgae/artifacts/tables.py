@@ -37,6 +37,16 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, json_bytes(value))
 
 
+def write_list(path: Path, items: Iterable[Any]) -> None:
+    """Writes a list as :func:`write_json` does, byte for byte, streaming."""
+    with replacing(path) as file:
+        before = "[\n"
+        for item in items:
+            file.write((before + dumps([item], indent=2)[2:-2]).encode())
+            before = ",\n"
+        file.write(b"[]\n" if before == "[\n" else b"\n]\n")
+
+
 def read_json(source: Source) -> dict[str, Any]:
     """Reads one JSON object.
 

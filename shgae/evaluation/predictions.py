@@ -119,23 +119,18 @@ def cells_of(xy_photo: Floats, people: PeopleTable, crop_size: int) -> Ints:
     return np.where(at.inside.numpy()[..., None], at.cells.numpy(), beyond)
 
 
-def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> list[dict[str, Any]]:
+def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> Iterator[dict[str, Any]]:
     """Predictions in COCO's results format: joints in photo pixels, the score of a person the mean of its joints'."""
     people = crops.people
-    score = predictions.joint_score.astype(np.float64).round(_DECIMALS)
-    joints = np.concatenate([predictions.xy_photo, score[..., None]], axis=2).reshape(len(people), -1)
-    found = [{} if predictions.found is None else {"found": bool(one)} for one in predictions.is_found]
-    return [
-        {
+    for row in range(len(people)):
+        score = predictions.joint_score[row].astype(np.float64).round(_DECIMALS)
+        yield {
             "image_id": int(people.photo_id[row]),
             "category_id": category_id,
             "annotation_id": int(people.annotation_id[row]),
-            "keypoints": joints[row].tolist(),
+            "keypoints": np.column_stack([predictions.xy_photo[row], score]).ravel().tolist(),
             "score": float(predictions.score[row]),
-            **found[row],
-        }
-        for row in range(len(people))
-    ]
+        } | ({} if predictions.found is None else {"found": bool(predictions.found[row])})
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from shgae.artifacts.ignored import IGNORED, read_regions
 from shgae.artifacts.lineage import ids_of
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.artifacts.tables import write_list
 from shgae.config import some
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas, sigmas_for
@@ -213,9 +214,11 @@ def _score(
         origins.append(Origin(source.artifact.id, None, is_foreign, trained=trained(source.artifact)))
     if rules.official:
         for i, (source, one) in enumerate(zip(sources, predicted, strict=True)):
-            results: Sequence[Mapping[str, Any]] = coco_results(one, crops, rules.official.category_id)
+            results: Sequence[Mapping[str, Any]]
             if isinstance(source, PredictionFile):
                 results = source.entries
+            else:
+                results = list(coco_results(one, crops, rules.official.category_id))
             official = rules.official.scores(results, one.name, rules.sigmas)
             origins[i] = dataclasses.replace(origins[i], official=official)
     scored = report(predicted, origins, crops, prepared, training, config, rules.sigmas, rules.regions)
@@ -230,7 +233,7 @@ def _write(
     made.write_json(REPORT, EVALUATION.to_json(scored))
     write_pages(made, main_tables(scored) + joint_tables(scored))
     for one in predicted:
-        made.write_json(f"{_PREDICTIONS}{one.name}.json", coco_results(one, crops, category_id))
+        write_list(made.file(f"{_PREDICTIONS}{one.name}.json"), coco_results(one, crops, category_id))
 
 
 def _names(models: Sequence[Path]) -> list[str]:

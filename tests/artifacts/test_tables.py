@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.artifacts import tables
-from shgae.artifacts.tables import append_row, as_read, dumps, read_json, read_rows, write_json, write_rows
+from shgae.artifacts.tables import append_row, as_read, dumps, read_json, read_rows, write_json, write_list, write_rows
 from shgae.errors import Refused
 from tests.builders.artefacts import everything, put, recorded
 
@@ -27,6 +27,19 @@ def test_rows_come_back_as_they_were_written(folder: Path, rows: list[dict[str, 
     write_rows(folder / "rows.jsonl", rows)
     assert list(read_rows(folder / "rows.jsonl")) == rows
     assert (folder / "rows.jsonl").read_bytes().count(b"\n") == len(rows)
+
+
+VALUES = st.recursive(
+    SCALARS, lambda one: st.lists(one, max_size=3) | st.dictionaries(TEXT, one, max_size=3), max_leaves=6
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(VALUES, max_size=3))
+def test_a_list_written_item_by_item_has_the_bytes_of_one_written_whole(folder: Path, items: list[Any]) -> None:
+    write_json(folder / "whole.json", items)
+    write_list(folder / "items.json", iter(items))
+    assert (folder / "items.json").read_bytes() == (folder / "whole.json").read_bytes()
 
 
 def test_a_row_is_added_at_the_end_and_synced(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ HOW = Execution(device="cpu", workers=0)
 @pytest.fixture
 def entries(crops: Crops) -> list[dict[str, Any]]:
     """Everybody's target cells."""
-    return coco_results(from_cells("x", people_of(crops, COCO_PERSON).cells, None, crops), crops, 1)
+    return list(coco_results(from_cells("x", people_of(crops, COCO_PERSON).cells, None, crops), crops, 1))
 
 
 def without(entries: list[dict[str, Any]], seed: int = 0, share: float = 0.3) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ def test_it_is_still_not_found_in_the_file_that_evaluate_writes(
         return read_predictions(written(tmp_path / "p.json", each), "x", crops, crops.people).predictions
 
     first = read(without(entries))
-    np.testing.assert_array_equal(first.joints_found, read(coco_results(first, crops, 1)).joints_found)
+    np.testing.assert_array_equal(first.joints_found, read(list(coco_results(first, crops, 1))).joints_found)
     assert read(entries).joints_found.all() and not first.joints_found.all()
     nobody = read([one | {"found": False} for one in entries])
     assert not nobody.joints_found.any()
@@ -121,7 +121,7 @@ def test_a_comparison_misses_it_too(tmp_path: Path) -> None:
         one["bbox"], one["keypoints"][:3] = [0, 0, 100, 100], [1, 1, 2]
     data = crowded.prepared(tmp_path / "x", truth)
     there = Crops(open_artifact(data, "data"), "val")
-    all_found = coco_results(from_cells("x", people_of(there, COCO_PERSON).cells, None, there), there, 1)
+    all_found = list(coco_results(from_cells("x", people_of(there, COCO_PERSON).cells, None, there), there, 1))
     none_found = without(all_found, share=1)
     files = [written(tmp_path / f"{i}.json", each) for i, each in enumerate((all_found, none_found))]
     arms = [GivenArm(file.stem, (file,)) for file in files]

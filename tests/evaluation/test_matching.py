@@ -35,7 +35,7 @@ def entries(crops: Crops) -> list[dict[str, Any]]:
     cells = people_of(crops, COCO_PERSON).cells.copy()
     cells[:, ::2] = np.clip(cells[:, ::2] + 4, 0, 31)
     scores = np.random.default_rng(0).random(cells.shape[:2]).astype(np.float32)
-    return coco_results(from_cells("x", cells, scores, crops), crops, 1)
+    return list(coco_results(from_cells("x", cells, scores, crops), crops, 1))
 
 
 def scored(path: Path, entries: Any, data: Path, output: Path | None = None, **more: Any) -> EvaluateResult:

@@ -23,7 +23,7 @@ from shgae.skeleton import COCO_PERSON
 @pytest.fixture
 def entries(crops: Crops) -> list[dict[str, Any]]:
     """Perfect predictions."""
-    return coco_results(from_cells("x", people_of(crops, COCO_PERSON).cells, None, crops), crops, 1)
+    return list(coco_results(from_cells("x", people_of(crops, COCO_PERSON).cells, None, crops), crops, 1))
 
 
 @pytest.mark.parametrize("form", [str, "/all/{}".format, lambda name: f"{stem_of(name)}.tif", stem_of])

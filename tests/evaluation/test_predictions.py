@@ -62,7 +62,7 @@ def test_a_point_outside_the_crop_is_no_point_at_its_border() -> None:
 @pytest.fixture
 def entries(crops: Crops) -> list[dict[str, Any]]:
     """Sound predictions, as they are written."""
-    return coco_results(some(crops), crops, category_id=1)
+    return list(coco_results(some(crops), crops, category_id=1))
 
 
 def some(crops: Crops) -> Predictions:
@@ -79,7 +79,7 @@ def read(path: Path, entries: Any, crops: Crops, whole: PeopleTable | None = Non
 
 def test_what_is_written_comes_back_whatever_the_order(tmp_path: Path, crops: Crops) -> None:
     wanted = some(crops)
-    write_json(tmp_path / "p.json", coco_results(wanted, crops, 1)[::-1])
+    write_json(tmp_path / "p.json", list(coco_results(wanted, crops, 1))[::-1])
     found = read_predictions(tmp_path / "p.json", "x", crops).predictions
     np.testing.assert_array_equal(found.cells, wanted.cells)
     np.testing.assert_array_equal(found.xy_photo, wanted.xy_photo)

@@ -104,7 +104,7 @@ def drawn(folder: Path, crops: Crops, name: str, off: float, runs: int, seed: in
     for run in range(runs):
         moved = np.where(numbers.random(cells.shape[:2])[..., None] < off, (cells + 16) % 32, cells)
         files.append(folder / f"{name}{run}.json")
-        files[-1].write_text(json.dumps(coco_results(from_cells(name, moved, None, crops), crops, 1)))
+        files[-1].write_text(json.dumps(list(coco_results(from_cells(name, moved, None, crops), crops, 1))))
     return GivenArm(name, tuple(files))
 
 
@@ -200,7 +200,7 @@ def test_arms_that_differ_by_the_same_on_every_photo_have_none_either(tmp_path: 
     cells, arms = people_of(crops, COCO_PERSON).cells, []
     for name, moved in (("without", 16), ("mine", 0)):
         file = tmp_path / f"{name}.json"
-        file.write_text(json.dumps(coco_results(from_cells(name, (cells + moved) % 32, None, crops), crops, 1)))
+        file.write_text(json.dumps(list(coco_results(from_cells(name, (cells + moved) % 32, None, crops), crops, 1))))
         arms.append(GivenArm(name, (file,)))
     report = compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(split="train"), HOW).report
     found = report.differences[0].groups.all
@@ -226,7 +226,7 @@ def test_runs_that_tie_have_no_interval_over_runs(tmp_path: Path, tiny_data: Pat
     for person in (None, 0, 1):
         moved = np.where((np.arange(len(cells)) == person)[:, None, None], (cells + 16) % 32, cells)
         files.append(tmp_path / f"{person}.json")
-        files[-1].write_text(json.dumps(coco_results(from_cells("x", moved, None, crops), crops, 1)))
+        files[-1].write_text(json.dumps(list(coco_results(from_cells("x", moved, None, crops), crops, 1))))
     arms = [GivenArm("right", (files[0],)), GivenArm("one-off", (files[1], files[2]))]
     report = compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(split="train"), HOW).report
     found = report.differences[0].groups.all

@@ -121,7 +121,7 @@ def test_a_model_and_the_file_of_its_predictions_score_alike(tmp_path: Path, dia
     rule = RULES[dialect.family]  # type: ignore[attr-defined]
     cells = heatmaps.cells(torch.from_numpy(crops.people.xy_crop), crops.crop_size, rule).cells.numpy()
     found = predictions.from_cells("x", cells, None, crops, rule=rule)
-    (tmp_path / "p.json").write_text(json.dumps(predictions.coco_results(found, crops, 1)))
+    (tmp_path / "p.json").write_text(json.dumps(list(predictions.coco_results(found, crops, 1))))
     again = predictions.read_predictions(tmp_path / "p.json", "x", crops).predictions
     assert np.array_equal(again.xy_photo, found.xy_photo)
     is_labelled = crops.people.visibility > 0

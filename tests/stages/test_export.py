@@ -70,7 +70,7 @@ def test_the_file_alone_gives_the_joints_that_evaluate_predicts(exported: Export
     scale, _, offset = about["cell_to_pixel"].partition(" * cell + ")
     xy_crop = np.stack([x, y], -1) * float(scale) + float(offset)
     predicted = evaluate.run([exported.model], chain.data, None, EvaluateConfig(precision="fp32"), HOW).predictions[0]
-    truth = evaluate.coco_results(predicted, crops, category_id=1)
+    truth = list(evaluate.coco_results(predicted, crops, category_id=1))
     assert len(np.unique(xy_crop.reshape(-1, 2), axis=0)) > 3
     for mine, theirs, (x0, y0, side) in zip(xy_crop, truth, crops.people.square, strict=True):
         xy_photo = np.array(theirs["keypoints"]).reshape(-1, 3)[:, :2]

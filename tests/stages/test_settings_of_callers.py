@@ -97,7 +97,7 @@ def test_a_step_in_bf16_takes_no_cast_of_the_weights_of_a_step_before(depth: int
             for weight in (1.0, 2.0):
                 torch.nn.init.constant_(layer.weight, weight)
                 with autocast(torch.device("cpu"), "bf16"):
-                    said.append(float(layer(ones)))
+                    said.append(float(layer(ones).detach()))
         assert torch.autocast_increment_nesting() == depth + 1
         torch.autocast_decrement_nesting()
     assert said == [4.0, 8.0]
