@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -68,6 +69,22 @@ def test_what_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(*((Path, "stat") if call == "stat" else (input_file.os, "open")), forbidden)
     assert "may not" in refusal(path).why
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_disk_that_fails_is_not_called_a_missing_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_link: bool
+) -> None:
+    path = tmp_path / "a"
+    (tmp_path / "b").write_text("")
+    path.symlink_to(tmp_path / "b") if is_link else path.write_text("")
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(input_file.os, "open", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        open_input(path)
 
 
 def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> None:

@@ -134,6 +134,7 @@ PERSON_FAULTS: dict[str, tuple[Callable[[Document], Any], str | None]] = {
     ),
     "a box with NaN": (lambda a: a.update(bbox=[1, 2, float("nan"), 4]), "box that is not finite"),
     "a box beyond floats": (lambda a: a.update(bbox=[1, 2, 1e308 * 10, 4]), "box that is not finite"),
+    "a box beyond floats, of no height": (lambda a: a.update(bbox=[1, 2, 1e308 * 10, 0]), "box that is not finite"),
     "a joint that is NaN": (lambda a: a["keypoints"].__setitem__(0, float("nan")), "joint that is not finite"),
     "v = NaN": (lambda a: a["keypoints"].__setitem__(2, float("nan")), "joint that is not finite"),
     "v = 3": (lambda a: a["keypoints"].__setitem__(2, 3), "visibility other than 0, 1 and 2"),
