@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def test_keys_may_be_spelled_as_options_or_as_in_a_manifest(file: Path) -> None:
 def test_an_empty_file_changes_nothing(file: Path) -> None:
     file.write_text("")
     assert resolve("train", {}, None, read(file)) == RECIPES["improved"].train
+
+
+def test_the_command_line_comes_before_the_file_and_the_file_before_the_recipe(file: Path) -> None:
+    file.write_text('recipe = "original"\n[pretrain-ae]\nepochs = 3\ncode-size = 9\n')
+    original, improved = RECIPES["original"].pretrain_ae, RECIPES["improved"].pretrain_ae
+    mine = read(file)
+    assert resolve("pretrain_ae", {}, None, mine) == replace(original, epochs=3, code_size=9)
+    assert resolve("pretrain_ae", {"epochs": 2}, "improved", mine) == replace(improved, epochs=2, code_size=9)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_a_shared_autoencoder_names_whom_it_may_be_shared_with() -> None:
 
 
 def test_every_field_may_be_said_or_only_the_needed_ones() -> None:
-    assert AutoencoderSpec.from_json({}) == AutoencoderSpec()
+    assert AutoencoderSpec.from_json({}) == AutoencoderSpec(256, 50, "identity", "conv")
     for value in (None, [], "spec", {"keypoints": 17, "more": 1}, {"crop_size": 128}):
         with pytest.raises(Refused, match="consist of"):
             HourglassSpec.from_json(value)
