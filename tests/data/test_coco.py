@@ -290,11 +290,11 @@ def test_area_head_and_place_come_where_the_json_gives_them(tmp_path: Path):
     assert people.given(13) == {"area": 3.5, "iscrowd": 1}
 
 
-@pytest.mark.parametrize("value", ["large", 0, -1, None, True, [3], {"a": 1}])
-def test_an_area_that_is_not_a_positive_number_is_none(tmp_path: Path, value: Any):
+@pytest.mark.parametrize("value", ["large", 0, -1, None, True, [3], {"a": 1}, [1, 2, 0, 4], [1, 2, 3, 0]])
+def test_an_area_or_a_head_box_that_is_not_positive_is_none(tmp_path: Path, value: Any):
     content = document()
     for annotation in content["annotations"]:
-        annotation["area"] = value
+        annotation["area"] = annotation["bbox_head"] = value
     people = read(tmp_path, content)
     assert people.measures == ()
     assert not any(person.measures for person in everybody(people))
