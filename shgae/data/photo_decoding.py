@@ -170,9 +170,9 @@ def _no_photo(path: Path, data: bytes, error: Exception) -> Refused:
     """Says what the file is, where it is something that people take for a photo."""
     if not data:
         return Refused("photo", path, "no photo (the file is empty)", "fetch the file again")
-    kind, is_unknown = kind_of(data, _OTHER_KINDS), isinstance(error, UnidentifiedImageError)
-    if kind is None or not is_unknown:
-        fix = f"fetch the file again, or {_CONVERT} if it opens elsewhere" if is_unknown else "fetch the file again"
+    kind = kind_of(data, _OTHER_KINDS) if isinstance(error, UnidentifiedImageError) else None
+    if kind is None:
+        fix = f"fetch the file again, or {_CONVERT} if it opens elsewhere"
         return Refused("photo", path, f"no photo ({_reason(error)})", fix)
     return Refused("photo", path, f"no photo ({kind[0]}, none of {_KNOWN})", kind[1])
 

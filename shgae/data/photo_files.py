@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ContextDecorator, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -69,15 +70,37 @@ class Header:
         return self.upright_size if exif == "apply" else self.size
 
 
-@contextmanager
-def settled_pillow() -> Iterator[None]:
+class _SettledPillow(ContextDecorator):
     """Around a whole command, for threads read the photos: Pillow's warnings of large photos and torn EXIF blocks are
     kept back, and what a program has told Pillow to take or refuse does not hold.
 
-    Sizes are checked in :func:`~shgae.data.photo_decoding.open_photo`, which ends with a line of its own.
+    Commands may run in threads: the first saves what was set, and the last puts it back. Sizes are checked in
+    :func:`~shgae.data.photo_decoding.open_photo`, which ends with a line of its own.
     """
+
+    def __init__(self) -> None:
+        self._lock, self._commands, self._undo = threading.Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._commands:
+                self._undo.enter_context(_as_pillow_begins())
+            self._commands += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._commands -= 1
+            if not self._commands:
+                self._undo.close()
+
+
+settled_pillow = _SettledPillow()
+
+
+@contextmanager
+def _as_pillow_begins() -> Iterator[None]:
     before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
-    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, 2**30 // 12  # as Pillow begins
+    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, 2**30 // 12
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")

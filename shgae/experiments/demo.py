@@ -33,6 +33,7 @@ from shgae.errors import Refused
 from shgae.execution import SEED, Execution
 from shgae.experiments.part import Part
 from shgae.inference.device import resolve_device, resolve_precision
+from shgae.inference.torch_settings import settled
 from shgae.plots.curves import training_curves
 from shgae.plots.poses import prediction_sheet
 from shgae.plots.style import save_figure
@@ -63,6 +64,7 @@ class DemoResult:
         return {"output": str(self.output), "evaluation": self.evaluation.to_json(), "pictures": pictures}
 
 
+@settled()
 def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
     """Draws people, runs the chain on them and ends with the PCK table, curves and a picture of predictions.
 

@@ -52,7 +52,7 @@ class ConvertResult:
         }
 
 
-@settled_pillow()
+@settled_pillow
 def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execution: Execution) -> ConvertResult:
     """Writes ``SPLIT.json`` into the folder ``output``, for every split that the file tells apart.
 

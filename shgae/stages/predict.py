@@ -46,7 +46,7 @@ class PredictResult:
         return self.artifact.to_json() | facts | {"sheet": str(self.artifact.path / SHEET)}
 
 
-@settled_pillow()
+@settled_pillow
 @settled()
 def run(
     model: Path,

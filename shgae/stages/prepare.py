@@ -65,7 +65,7 @@ class PrepareResult:
         return self.artifact.to_json() | counts | {"shared_photos": shared} | said
 
 
-@settled_pillow()
+@settled_pillow
 def run(
     sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution, *, sheet: bool = False
 ) -> PrepareResult:
@@ -148,7 +148,7 @@ def _draw(unfinished: Draft, facts: Mapping[str, Any], execution: Execution) -> 
     save_figure(small_sheet(unfinished.preview(facts)), unfinished.file(SHEET), stamp(execution))
 
 
-@settled_pillow()
+@settled_pillow
 def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:
     """Says what :func:`run` would make, but for its sheet; nothing is written.
 

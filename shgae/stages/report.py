@@ -14,6 +14,7 @@ from shgae.artifacts.command_line import typed
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.output_file import PAGE, check_file, make_room
 from shgae.config import some
+from shgae.data.photo_files import settled_pillow
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
@@ -50,6 +51,7 @@ class ReportResult:
         }
 
 
+@settled_pillow
 def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: Execution) -> ReportResult:
     """Writes one self-contained page of what these artefacts hold; equal inputs give equal bytes.
 

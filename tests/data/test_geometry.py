@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from shgae.data import photo_decoding
 from shgae.data.geometry import MIN_SIDE, Square, covered, square_around, to_crop, to_photo
@@ -264,6 +265,12 @@ def test_what_a_download_leaves_in_place_of_a_photo_is_called_by_its_name(
     (tmp_path / "a.jpg").write_bytes(data)
     line = line_of(tmp_path / "a.jpg")
     assert f"no photo ({kind}" in line and f"Try: {fix}" in line
+
+
+def test_a_png_that_others_open_and_pillow_does_not_is_to_be_saved_again(tmp_path: Path):
+    text = PngInfo()
+    text.add_text("workflow", "x" * 2_000_000, zip=True)
+    assert "save it as JPEG or PNG" in line_of(save(tmp_path, Image.new("RGB", (6, 4)), pnginfo=text))
 
 
 def test_a_tiff_is_refused_as_pillow_would_turn_it(tmp_path: Path):

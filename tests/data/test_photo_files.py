@@ -6,14 +6,15 @@ import json
 import os
 import struct
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from shgae.data.coco import read_coco
-from shgae.data.photo_files import read_header
+from shgae.data.photo_files import read_header, settled_pillow
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import PrepareConfig
@@ -109,3 +110,17 @@ def test_what_lies_in_the_place_of_a_photo_is_called_by_its_name(
     with pytest.raises(Refused) as refused:
         people.photo_path(next(photo for photo, _ in people))
     assert refused.value.why.startswith(why)
+
+
+def test_what_a_program_told_pillow_holds_again_when_the_last_of_several_commands_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two commands that end in the order in which they began, as in threads."""
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    one, other = ExitStack(), ExitStack()
+    one.enter_context(settled_pillow)
+    other.enter_context(settled_pillow)
+    one.close()
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+    other.close()
+    assert ImageFile.LOAD_TRUNCATED_IMAGES

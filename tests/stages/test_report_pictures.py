@@ -51,6 +51,14 @@ def test_the_people_drawn_are_the_best_the_worst_and_the_most_changed(reported: 
             assert f"baseline {100 * mine[0]:.1f} %, finetuned {100 * mine[1]:.1f} %" in caption
 
 
+def test_a_page_is_the_same_whatever_the_caller_has_told_pillow(
+    reported: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = report.run([reported.evaluation], tmp_path / "expected.html", CONFIG, HOW)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert report.run([reported.evaluation], tmp_path / "found.html", CONFIG, HOW).sha256 == expected.sha256
+
+
 @pytest.mark.usefixtures("sketched")
 def test_two_models_can_be_named_and_strangers_are_refused(reported: Reported, tmp_path: Path) -> None:
     named = replace(CONFIG, between="grafted,baseline")

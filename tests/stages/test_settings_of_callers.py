@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import torch
 import shgae
 from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
+from shgae.experiments.study import run as study
 from shgae.inference.device import autocast
 from shgae.inference.torch_settings import settled
 from shgae.recipes import EvaluateConfig
 from shgae.stages import evaluate, extract, finetune, graft, pretrain_ae, train
 from tests.builders.chain import Chain
+from tests.builders.studies import TINY as TINY_STUDY
 from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
 
 HOW, SCORED = Execution(), EvaluateConfig(decode="dark", flip_test=True, precision="fp32")
@@ -83,6 +86,20 @@ def test_the_chain_is_the_same_bit_for_bit_and_the_settings_stay(
     assert found == scores
     tensors = [one for network in opened for one in network.parameters()]
     assert {(one.dtype, one.device.type, one.is_inference()) for one in tensors} == {(torch.float32, "cpu", False)}
+
+
+@pytest.mark.parametrize("caller", [doubles(), torch.device("meta")], ids=["dtype", "device"])
+def test_a_part_of_a_study_its_list_and_its_dry_run_are_those_of_any_caller(
+    caller: AbstractContextManager[Any], chain: Chain, tmp_path: Path
+) -> None:
+    def made(output: Path) -> tuple[Any, ...]:
+        of = (chain.baseline, chain.data, output, replace(TINY_STUDY, arms="none,random", seeds=1))
+        (name,) = (part.name for part in study.listing(*of, HOW).parts if part.step == "random")
+        return study.only(*of, name, HOW).artifact.id, len(study.dry_run(*of, HOW).costs)
+
+    with caller:
+        found = made(tmp_path / "caller's")
+    assert found == made(tmp_path / "plain")
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])

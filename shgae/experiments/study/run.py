@@ -155,6 +155,7 @@ def run(
     return StudyResult(artifact, found, tuple(todo.made), len(parts) - len(todo.made))
 
 
+@settled()
 def only(model: Path, data: Path, output: Path, config: StudyConfig, name: str, execution: Execution) -> PartResult:
     """Makes one part of the study that :func:`run` makes, and what it is made from; waits for others that make these.
 
@@ -173,6 +174,7 @@ def only(model: Path, data: Path, output: Path, config: StudyConfig, name: str, 
     return PartResult(open_artifact(wanted[-1].path, verify=False), tuple(todo.made))
 
 
+@settled()
 def listing(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Listing:
     """Registers the study, and tells of each part whether it is done, running, interrupted or to do.
 
@@ -207,6 +209,7 @@ def listing(model: Path, data: Path, output: Path, config: StudyConfig, executio
     return Listing(study.plan.sha256, tuple(listed), told)
 
 
+@settled()
 def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> StudyDryRun:
     """What :func:`run` would make, and how long that takes, by a few measured steps of each arm; writes nothing.
 
