@@ -110,12 +110,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "data/photos.py": ("data/test_photos.py", "data/test_photo_request.py"),
     "data/selection.py": ("data/test_selection.py",),
-    "models/foreign.py": (
-        "models/test_foreign.py",
-        "models/test_foreign_files.py",
-        "models/test_foreign_tensors.py",
-        "stages/test_import_tuned.py",
-    ),
+    "models/foreign.py": ("models/test_foreign.py", "models/test_foreign_files.py", "stages/test_import_tuned.py"),
     "models/specs.py": ("models/test_specs.py", "models/test_zoo.py"),
 }
 """By module of shgae/: its files of tests, in the order in which they run; the first failure ends a mutant."""
