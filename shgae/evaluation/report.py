@@ -20,7 +20,7 @@ from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Metric
-from shgae.metrics.statistics import FEWEST_PHOTOS, VERDICT_PHOTOS, Interval, is_near_boundary
+from shgae.metrics.statistics import FEWEST_PHOTOS, ROUNDING, VERDICT_PHOTOS, Interval, is_near_boundary
 
 
 @dataclass(frozen=True)
@@ -185,9 +185,13 @@ class EvaluationReport:
 
     @property
     def has_score_intervals(self) -> bool:
-        """Whether a model's PCK is so near to 0 or 1 that its interval is a score interval."""
-        shares, photos = [row.pck.all for row in self.models if row.interval and row.interval.all], self.counting_photos
-        return any(share is not None and is_near_boundary(share, max(photos, FEWEST_PHOTOS)) for share in shares)
+        """Whether a model has a score interval: its PCK is near 0 or 1, or the same on every photo."""
+        photos = max(self.counting_photos, FEWEST_PHOTOS)
+        return any(
+            is_near_boundary(row.pck.all, photos) or sure.standard_error <= ROUNDING < sure.high - sure.low
+            for row in self.models
+            if row.pck.all is not None and row.interval and (sure := row.interval.all)
+        )
 
     @property
     def counting_photos(self) -> float:

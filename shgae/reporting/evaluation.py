@@ -104,12 +104,12 @@ def pck_table(report: EvaluationReport) -> Grid:
 
 
 def _method(report: EvaluationReport) -> str:
-    """How the intervals are made: one way for all, and another one for a PCK near 0 or 100 %."""
+    """How the intervals are made: one way for all, and another one for a PCK near 0 or 100 % or the same everywhere."""
     worth = report.counting_photos
     drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}"
     weigh = f", which weigh as much as {worth:.1f} of one size" if round(worth, 1) < report.photos else ""
     how = f"Student's t with the standard error of {drawn}{weigh} (under {MANY_PHOTOS})"
-    near = "; of a PCK near 0 or 100 % the score interval instead" if report.has_score_intervals else ""
+    near = "; of a PCK near 0 or 100 % or equal on every photo the score interval" if report.has_score_intervals else ""
     return (how if worth < MANY_PHOTOS else f"percentiles of {drawn}") + near
 
 

@@ -73,6 +73,14 @@ def test_near_none_and_all_an_interval_is_a_score_interval(pck: float, near: boo
     assert not evaluation(replace(row, interval=None), photos=300).has_score_intervals
 
 
+def test_the_same_on_every_photo_it_is_one_but_in_reports_of_before_that_had_no_width() -> None:
+    hits = np.array([[True, False]] * 60)
+    found = resample_pck([hits], np.full((60, 2), 2, np.uint8), np.arange(60), resamples=200, seed=0).share((0, 0))
+    assert found is not None
+    for sure, is_score in ((found, True), (interval(0.5, 0.5), False)):
+        assert evaluation(scored("x", {"nose": 0.5}, pck=0.5, sure=sure), photos=60).has_score_intervals is is_score
+
+
 def test_the_kind_of_interval_goes_by_the_photos_that_weigh_and_not_by_those_that_are_there() -> None:
     """Of 100 photos one has half of the people: they are worth about four."""
     photo_id = np.concatenate([np.zeros(99, np.int64), np.arange(1, 100)])

@@ -104,7 +104,7 @@ CAPTIONS: dict[str, tuple[EvaluationReport, list[str]]] = {
         replace(PLAIN, photos=100, effective_photos=8.46),
         [
             "Intervals: Student's t with the standard error of 10,000 resamples of 100 photos, which weigh as much as "
-            "8.5 of one size (under 50); of a PCK near 0 or 100 % the score interval instead"
+            "8.5 of one size (under 50); of a PCK near 0 or 100 % or equal on every photo the score interval"
         ],
     ),
     "one photo": (replace(PLAIN, photos=1), ["Intervals: none, from fewer than two photos"]),
@@ -151,8 +151,8 @@ CAPTIONS: dict[str, tuple[EvaluationReport, list[str]]] = {
     "worse than a guess": (
         replace(PLAIN, photos=60, floors=(GUESS,), models=BELOW),
         [
-            "Intervals: percentiles of 10,000 resamples of 60 photos; of a PCK near 0 or 100 % the score interval "
-            "instead",
+            "Intervals: percentiles of 10,000 resamples of 60 photos; of a PCK near 0 or 100 % or equal on every photo "
+            "the score interval",
             f"{WORSE}base -3.0 (-5.0 to -1.0)",
             f"{BLIND}off +1.0 (-1.0 to +3.0)",
         ],
