@@ -86,7 +86,7 @@ def test_everything_that_computes_does_so_with_settled_settings() -> None:
         path for path, text in texts.items() if " placed(" in text.replace("def placed(", "") or ".backward()" in text
     }
     assert len(computing) >= 10
-    inside = {"loop.py", "pose_training.py", "estimate.py"}  # called by trainings, and by a study's dry run
+    inside = {"loop.py", "pose_training.py"}  # called by train, finetune and pretrain_ae
     assert {path.name for path in computing if "@settled()" not in texts[path]} <= inside
 
 

@@ -18,6 +18,7 @@ from shgae.experiments.study.costs import forward_time, timed
 from shgae.experiments.study.parts import Study
 from shgae.inference.batches import Inference
 from shgae.inference.device import autocast, resolve_device
+from shgae.inference.torch_settings import settled
 from shgae.models import grafting
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, load_hourglass
@@ -62,6 +63,7 @@ class Costs:
         """The cost of a part; nothing where it is there."""
         return StepCost(part.arm, part.place, part.what, str(part.path), there, 0.0 if there else self._seconds(part))
 
+    @settled()
     def _seconds(self, part: Part) -> float:
         study, people = self._study, len(self._crops["train"])
         if part.step == "finetune":
